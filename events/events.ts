@@ -1,0 +1,45 @@
+/**
+ * The union of all events, with the only parse and upcast. A log record whose events do not pass here halts its shard;
+ * a record that Windrow writes passes here first, so what is written can be read.
+ */
+import { z } from "zod";
+import { callEvents } from "./call.ts";
+import { fileGroupEvents } from "./fileGroup.ts";
+import { jobEvents } from "./job.ts";
+import { instanceEvents, queueEvents } from "./queue.ts";
+import { workerEvents } from "./worker.ts";
+
+const eventSchema = z.discriminatedUnion("type", [
+  ...jobEvents,
+  ...fileGroupEvents,
+  ...workerEvents,
+  ...queueEvents,
+  ...instanceEvents,
+  ...callEvents,
+]);
+
+/** Anything that can have happened. */
+export type WindrowEvent = z.output<typeof eventSchema>;
+/** The event with this name. */
+export type EventOf<T extends WindrowEvent["type"]> = Extract<WindrowEvent, { type: T }>;
+
+/** Names of all events, in the order of their files. */
+export const eventTypes: readonly WindrowEvent["type"][] = eventSchema.options.map((option) => option.shape.type.value);
+
+/** Old shapes to today's: the one place where a changed event is translated. No event has changed its shape yet. */
+function upcast(stored: unknown): unknown {
+  return stored;
+}
+
+/**
+ * Events from a log record.
+ * @throws Error naming the event's place and what is wrong, for an unknown name or shape.
+ */
+export function parseEvents(stored: readonly unknown[]): readonly WindrowEvent[] {
+  return stored.map((event, index) => {
+    const parsed = eventSchema.safeParse(upcast(event));
+    if (parsed.success) return parsed.data;
+    const name = typeof event === "object" && event !== null && "type" in event ? String(event.type) : "no event";
+    throw new Error(`event ${index} (${name}): ${z.prettifyError(parsed.error)}`);
+  });
+}

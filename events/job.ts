@@ -1,0 +1,114 @@
+/**
+ * What can have happened to a job. Names and fields are a STORAGE FORMAT: see fields.ts. Outcome events carry the raw
+ * answer's dialog beside the agent's verdict, which is the event's name (lifecycle 1).
+ */
+import { z } from "zod";
+import { coded, dictionary, instant, pandaID, queueName, workerID } from "./fields.ts";
+
+const input = z.strictObject({
+  lfn: z.string(),
+  fsize: z.number().nullable(),
+  guid: z.string(),
+  checksum: z.string(),
+  scope: z.string(),
+  dataset: z.string(),
+  endpoint: z.string(),
+});
+const output = z.strictObject({ lfn: z.string(), scope: z.string(), dataset: z.string(), endpoint: z.string() });
+
+const one = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) =>
+  z.strictObject({ type: z.literal(type), PandaID: pandaID, ...shape });
+const many = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) =>
+  z.strictObject({ type: z.literal(type), PandaIDs: z.array(pandaID), ...shape });
+const dialog = z.string();
+
+export const jobEvents = [
+  /** The WMS handed the job out (1.4). */
+  one("job.fetched", {
+    queue: queueName,
+    taskID: z.number().nullable(),
+    attemptNr: z.number(),
+    jobsetID: z.number().nullable(),
+    priority: z.number(),
+    nCore: z.number().nullable(),
+    resourceType: z.string().nullable(),
+    prodSourceLabel: z.string().nullable(),
+    zipPerMB: z.number().nullable(),
+    inputs: z.array(input),
+    outputs: z.array(output),
+    log: z.strictObject({ lfn: z.string(), guid: z.string() }).nullable(),
+    schedulerID: z.string(),
+    /** An extractor found auxiliary inputs: preparation works stepwise (1.5). */
+    hasAux: z.boolean().optional(),
+    params: dictionary,
+  }),
+  /** The WMS handed out a job whose dictionary cannot be used; it is reported as failed. */
+  one("job.refused", { queue: queueName, attemptNr: z.number(), why: z.string() }),
+  /** Another job's copy of an input is on its way: no call was made (2.3). */
+  one("job.inputsAwaited", {}),
+  one("job.preparationTriggered", { aux: z.number().optional(), dialog: dialog.optional() }),
+  /** Some files of a stepwise job were triggered; `aux` is the next phase where one ended (1.5). */
+  one("job.preparationAdvanced", { aux: z.number().optional(), dialog: dialog.optional() }),
+  one("job.preparationPostponed", { dialog }),
+  one("job.preparationRefused", { error: coded, dialog }),
+  one("job.preparationTroubled", { why: z.string() }),
+  one("job.stageInConfirmed", { dialog: dialog.optional() }),
+  one("job.stageInAwaited", { dialog }),
+  one("job.stageInRefused", { error: coded, dialog }),
+  one("job.stageInTroubled", { why: z.string() }),
+  one("job.pathsUnresolved", { dialog }),
+  one("job.prepared", { aux: z.number().optional(), params: dictionary.optional() }),
+  /** Some files of a stepwise job are ready. */
+  one("job.stageInAdvanced", { aux: z.number().optional(), params: dictionary.optional() }),
+  /** The submitter reserved a worker for the job; it is not offered to another one meanwhile. */
+  one("job.bound", { workerID }),
+  /** No worker could be made, skipOnFail (1.6 step 3). */
+  many("job.makingSkipped", { dialog }),
+  one("job.makingFailed", { error: coded, dialog }),
+  one("job.submitted", { workerID }),
+  /** Temporary failure of a submission, attempts left. */
+  one("job.submissionPostponed", { workerID, attempts: z.number(), limit: z.number() }),
+  one("job.submissionTroubled", { workerID, why: z.string() }),
+  one("job.missed", { workerID, attempts: z.number(), error: coded }),
+  /** What the worker said of the job in one look: attributes, payload status and times (3.6). */
+  one("job.observed", {
+    attributes: dictionary.optional(),
+    metaData: z.unknown().optional(),
+    outputReport: z.string().optional(),
+    startAt: instant.optional(),
+    endAt: instant.optional(),
+    nCore: z.number().optional(),
+    pilotClosed: z.literal(true).optional(),
+  }),
+  many("job.started", {}),
+  many("job.idled", {}),
+  /** The worker is queued (again) in the batch system. */
+  many("job.queuedAgain", {}),
+  many("job.ended", { verdict: z.enum(["finished", "failed", "cancelled"]) }),
+  /** A worker was reported missed by a monitor (3.2). */
+  many("job.lost", {}),
+  /** The worker's status changed in a way that the WMS is told at once. */
+  many("job.reportOwed", {}),
+  one("job.stageOutTriggered", { dialog: dialog.optional() }),
+  one("job.stageOutChecked", { dialog: dialog.optional() }),
+  one("job.stageOutAwaited", { step: z.enum(["trigger", "check", "zip", "postZip"]), dialog }),
+  one("job.stageOutRefused", { step: z.enum(["trigger", "check", "zip", "postZip"]), error: coded, dialog }),
+  one("job.stageOutTroubled", { step: z.enum(["trigger", "check", "zip", "postZip"]), why: z.string() }),
+  one("job.zipped", { dialog: dialog.optional() }),
+  /** Nothing is left to trigger or zip. */
+  one("job.transferStarted", {}),
+  /** No output is in flight and none failed; the report for the WMS is made. */
+  one("job.staged", { outputReport: z.string() }),
+  one("job.stageOutFailed", {}),
+  /** The WMS took the update, or it was suppressed on purpose (1.10). */
+  many("job.told", { suppressed: z.literal(true).optional(), command: z.string().optional() }),
+  many("job.untold", { why: z.string() }),
+  /** The WMS wants the job killed and its worker was marked (1.10). */
+  one("job.killAsked", {}),
+  one("job.killed", { error: coded }),
+  /** The final state is known to the WMS (J17). */
+  many("job.closed", {}),
+  one("job.eventsRemaining", { n: z.number() }),
+  /** Done and cleaned up: the job leaves the World, never the log. */
+  many("job.forgotten", {}),
+] as const;

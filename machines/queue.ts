@@ -1,0 +1,109 @@
+/**
+ * The life of a queue of this instance (lifecycle 6): configured, worked for, retired. Its looks say when jobs were last
+ * asked for and when its site was last submitted to.
+ */
+import { assign, setup } from "xstate";
+import type { EventOf } from "../events/events.ts";
+import { type Look, tried, troubled, untried } from "./look.ts";
+import type { Step } from "./step.ts";
+
+/** Everything known of a queue. Plain JSON. */
+export interface QueueContext {
+  queue: string;
+  config: Readonly<Record<string, unknown>>;
+  /** Ordered new workers, `jobType/resourceType` (SET_N_WORKERS_JOBTYPE, 5). */
+  ordered: Record<string, number>;
+  fetch: Look;
+  submit: Look;
+  stats: Look;
+  statsTold: Readonly<Record<string, unknown>> | null;
+}
+
+/** A queue before its first event. */
+export const blankQueue = (queue: string): QueueContext => ({
+  queue,
+  config: {},
+  ordered: {},
+  fetch: untried(),
+  submit: untried(),
+  stats: untried(),
+  statsTold: null,
+});
+
+/** Changes the context by one step, in place: the projection owns it. */
+export function evolveQueue(queue: QueueContext, { type, event, at }: Step): void {
+  switch (type) {
+    case "queue.configured":
+      queue.config = (event as EventOf<"queue.configured">).config;
+      return;
+    case "queue.jobsFetched":
+    case "queue.fetchSkipped":
+      queue.fetch = tried(at);
+      return;
+    case "queue.fetchTroubled":
+      queue.fetch = troubled(at);
+      return;
+    case "queue.planned":
+      queue.submit = tried(at);
+      return;
+    case "queue.planTroubled":
+      queue.submit = troubled(at);
+      return;
+    case "queue.workersOrdered":
+      queue.ordered = Object.fromEntries(
+        (event as EventOf<"queue.workersOrdered">).orders.map(({ jobType, resourceType, n }) => [
+          `${jobType}/${resourceType}`,
+          n,
+        ]),
+      );
+      return;
+    case "queue.statsTold":
+      queue.stats = tried(at);
+      queue.statsTold = (event as EventOf<"queue.statsTold">).stats;
+      return;
+    case "queue.statsUntold":
+      queue.stats = troubled(at);
+  }
+}
+
+const stay = { actions: "evolve" } as const;
+const to = (target: string) => ({ target, actions: "evolve" }) as const;
+const told = { "queue.statsTold": stay, "queue.statsUntold": stay, "queue.jobRefused": stay };
+
+export const queueMachine = setup({
+  types: { context: {} as QueueContext, events: {} as Step },
+  actions: {
+    evolve: assign(({ context, event }) => {
+      const next = structuredClone(context);
+      evolveQueue(next, event);
+      return next;
+    }),
+  },
+}).createMachine({
+  id: "queue",
+  context: blankQueue(""),
+  initial: "unknown",
+  states: {
+    unknown: { description: "Not in any configuration yet.", on: { "queue.configured": to("active") } },
+    active: {
+      description: "Jobs are fetched and workers submitted; left when the configuration drops it.",
+      tags: ["due:fetch", "due:plan"],
+      on: {
+        ...told,
+        "queue.configured": stay,
+        "queue.jobsFetched": stay,
+        "queue.fetchSkipped": stay,
+        "queue.fetchTroubled": stay,
+        "queue.planned": stay,
+        "queue.planTroubled": stay,
+        "queue.workersOrdered": stay,
+        "queue.retired": to("retired"),
+      },
+    },
+    retired: {
+      description:
+        "Dropped from the configuration; its jobs and workers are led to their end. Left when it comes back.",
+      on: { ...told, "queue.configured": to("active"), "queue.jobsFetched": stay, "queue.planned": stay },
+    },
+  },
+});

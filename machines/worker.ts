@@ -1,0 +1,395 @@
+/**
+ * The life of a worker (lifecycle 3). Regions: `life` is the worker itself, `report` what the WMS knows of it, `kill`
+ * whether its end was ordered (it never changes the life by itself: the batch system has the last word).
+ */
+import { assign, setup } from "xstate";
+import type { EventOf } from "../events/events.ts";
+import type { WorkerLook } from "../events/worker.ts";
+import { type Look, soon, tried, troubled, untried } from "./look.ts";
+import type { Step } from "./step.ts";
+
+type Made = EventOf<"worker.made">;
+type Changes = EventOf<"worker.submitted">["changes"];
+
+/** Everything known of a worker besides its state. Plain JSON. */
+export interface WorkerContext {
+  workerID: number;
+  queue: string;
+  key: string;
+  batch: string;
+  mapType: string;
+  pandaIDs: readonly number[];
+  hasJob: boolean;
+  nCore: number | null;
+  minRamCount: number | null;
+  maxDiskCount: number | null;
+  maxWalltime: number | null;
+  ioIntensity: number | null;
+  jobType: string;
+  resourceType: string;
+  pilotType: string | null;
+  accessPoint: string;
+  syncLevel: number | null;
+  /** batchID, queueName, nodeID, computingElement, submissionHost, nativeStatus, nativeExitCode as plug-ins set them. */
+  settings: Record<string, string | number>;
+  logFiles: Record<string, string>;
+  attributes: Record<string, unknown>;
+  error: { code: number; diag: string } | null;
+  diag: string | null;
+  pilotClosed: boolean;
+  createdAt: number;
+  submitAt: number | null;
+  startAt: number | null;
+  endAt: number | null;
+  /** Last answer of the batch system about it. */
+  checkedAt: number | null;
+  finalStatus: "finished" | "failed" | "cancelled" | null;
+  postProcessed: boolean;
+  /** 0 none, 1 runs on events, 2 wants more (4.1). */
+  eventsRequest: number;
+  eventsRequestParams: Record<string, unknown> | null;
+  nJobsToRefill: number;
+  prepare: Look;
+  check: Look;
+  report: Look;
+  kill: Look;
+  sweep: Look;
+}
+
+/** A worker before its first event. */
+export const blankWorker = (workerID: number): WorkerContext => ({
+  workerID,
+  queue: "",
+  key: "",
+  batch: "",
+  mapType: "",
+  pandaIDs: [],
+  hasJob: false,
+  nCore: null,
+  minRamCount: null,
+  maxDiskCount: null,
+  maxWalltime: null,
+  ioIntensity: null,
+  jobType: "",
+  resourceType: "",
+  pilotType: null,
+  accessPoint: "",
+  syncLevel: null,
+  settings: {},
+  logFiles: {},
+  attributes: {},
+  error: null,
+  diag: null,
+  pilotClosed: false,
+  createdAt: 0,
+  submitAt: null,
+  startAt: null,
+  endAt: null,
+  checkedAt: null,
+  finalStatus: null,
+  postProcessed: false,
+  eventsRequest: 0,
+  eventsRequestParams: null,
+  nJobsToRefill: 0,
+  prepare: untried(),
+  check: untried(),
+  report: untried(),
+  kill: untried(),
+  sweep: untried(),
+});
+
+function applyChanges(worker: WorkerContext, changes: Changes): void {
+  if (!changes) return;
+  const { nCore, startAt, endAt, ...settings } = changes.set ?? {};
+  if (Object.keys(settings).length > 0) worker.settings = { ...worker.settings, ...settings };
+  if (typeof nCore === "number") worker.nCore = nCore;
+  if (typeof startAt === "number") worker.startAt = startAt;
+  if (typeof endAt === "number") worker.endAt = endAt;
+  if (changes.logFiles) worker.logFiles = { ...worker.logFiles, ...changes.logFiles };
+  if (changes.workAttributes) worker.attributes = { ...worker.attributes, ...changes.workAttributes };
+  if (changes.pilotError) setPilotError(worker, changes.pilotError);
+  if (changes.supplementalError) worker.error = changes.supplementalError;
+  if (changes.pilotClosed) worker.pilotClosed = true;
+}
+
+/** A worker's error is replaced by a newer one (0.4). */
+function setPilotError(worker: WorkerContext, error: { code: number; diag: string }): void {
+  worker.attributes = { ...worker.attributes, pilotErrorCode: error.code, pilotErrorDiag: error.diag };
+}
+
+function running(worker: WorkerContext, at: number): void {
+  worker.startAt ??= at;
+}
+
+function ended(worker: WorkerContext, at: number): void {
+  worker.endAt ??= at;
+}
+
+type Evolve = { [type: string]: (worker: WorkerContext, step: Step) => void };
+
+const evolutions: Evolve = {
+  "worker.made": (worker, { event, at }) => {
+    const { type: _type, eventsRequest, attributes, ...facts } = event as Made;
+    Object.assign(worker, facts, { createdAt: at, eventsRequest: eventsRequest ?? 0, attributes: attributes ?? {} });
+  },
+  "worker.fed": (worker, { at }) => {
+    worker.prepare = soon(at);
+  },
+  "worker.feedingTroubled": (worker, { at }) => {
+    worker.prepare = troubled(at);
+  },
+  "worker.submitted": (worker, step) => submitted(worker, step),
+  "worker.submittedRunning": (worker, step) => {
+    submitted(worker, step);
+    running(worker, step.at);
+  },
+  "worker.missed": (worker, { event, at }) => {
+    const { error, dialog, changes } = event as EventOf<"worker.missed">;
+    applyChanges(worker, changes);
+    setPilotError(worker, error);
+    worker.diag = dialog.slice(0, 500);
+    worker.pilotClosed = true;
+    worker.submitAt = at;
+    ended(worker, at);
+    worker.report = soon(at);
+  },
+  "worker.abandoned": (worker, { at }) => ended(worker, at),
+  "worker.absent": (worker, { at }) => {
+    worker.prepare = soon(at);
+  },
+  "worker.lookTroubled": (worker, { at }) => {
+    worker.check = troubled(at);
+  },
+  "worker.unchanged": (worker, { at }) => {
+    worker.checkedAt = at;
+    worker.check = tried(at);
+  },
+  "worker.killMarked": (worker, { event, at }) => {
+    const { error } = event as EventOf<"worker.killMarked">;
+    if (error) setPilotError(worker, error);
+    worker.kill = soon(at);
+  },
+  "worker.killSent": (worker, { at }) => {
+    worker.kill = tried(at);
+  },
+  "worker.told": (worker, { at }) => {
+    worker.report = tried(at);
+  },
+  "worker.untold": (worker, { at }) => {
+    worker.report = tried(at);
+  },
+  "worker.eventsFed": (worker) => {
+    worker.eventsRequest = 1;
+    worker.eventsRequestParams = null;
+  },
+  "worker.sweepPostponed": (worker, { at }) => {
+    worker.sweep = tried(at);
+  },
+};
+
+function submitted(worker: WorkerContext, { event, at }: Step): void {
+  const { changes, eventsRequest, dialog } = event as EventOf<"worker.submitted">;
+  applyChanges(worker, changes);
+  if (dialog) worker.diag = dialog.slice(0, 500);
+  if (eventsRequest) {
+    worker.eventsRequest = 2;
+    worker.eventsRequestParams = eventsRequest;
+  }
+  worker.submitAt = at;
+  worker.checkedAt = at;
+  worker.check = tried(at);
+  worker.report = soon(at);
+}
+
+/** One worker's part of a look, whatever status it ended in (3.4 C). */
+function looked(worker: WorkerContext, { type, at, part }: Step): void {
+  const look = part as WorkerLook;
+  applyChanges(worker, look.changes);
+  if (look.attributes) worker.attributes = { ...worker.attributes, ...look.attributes };
+  if (look.diag !== undefined) worker.diag = look.diag.slice(0, 500);
+  if (look.finalStatus) worker.finalStatus ??= look.finalStatus;
+  if (look.postProcessed) worker.postProcessed = true;
+  if (look.eventsRequest) {
+    worker.eventsRequest = 2;
+    worker.eventsRequestParams = look.eventsRequest;
+  }
+  if (look.jobsRequested !== undefined) worker.nJobsToRefill = look.jobsRequested;
+  if (look.pandaIDs) worker.pandaIDs = look.pandaIDs;
+  if (look.checked) worker.checkedAt = at;
+  worker.check = look.again ? soon(at) : tried(at);
+  if (type === "worker.seenRunning") running(worker, at);
+  if (look.endAt !== undefined) worker.endAt ??= look.endAt;
+  if (finals.has(type)) ended(worker, at);
+}
+const finals = new Set(["worker.finished", "worker.failed", "worker.cancelled", "worker.seenMissed"]);
+
+/** Steps that one part of `worker.looked` becomes, by the status it gives. */
+export const lookSteps = {
+  submitted: "worker.seenSubmitted",
+  ready: "worker.seenReady",
+  running: "worker.seenRunning",
+  idle: "worker.seenIdle",
+  finished: "worker.finished",
+  failed: "worker.failed",
+  cancelled: "worker.cancelled",
+  missed: "worker.seenMissed",
+} as const satisfies Record<WorkerLook["status"], string>;
+const lookTypes = new Set<string>(Object.values(lookSteps));
+
+/** Changes the context by one step, in place: the projection owns it. */
+export function evolveWorker(worker: WorkerContext, step: Step): void {
+  if (lookTypes.has(step.type)) looked(worker, step);
+  else evolutions[step.type]?.(worker, step);
+}
+
+const stay = { actions: "evolve" } as const;
+const to = (target: string) => ({ target, actions: "evolve" }) as const;
+const reports = { "worker.told": stay, "worker.untold": stay, "worker.reportOwed": stay };
+const active = {
+  ...reports,
+  "worker.unchanged": stay,
+  "worker.lookTroubled": stay,
+  "worker.killMarked": stay,
+  "worker.killSent": stay,
+  "worker.eventsFed": stay,
+  "worker.seenReady": to("ready"),
+  "worker.seenRunning": to("running"),
+  "worker.seenIdle": to("idle"),
+  "worker.finished": to("finished"),
+  "worker.failed": to("failed"),
+  "worker.cancelled": to("cancelled"),
+  "worker.seenMissed": to("missed"),
+};
+const over = {
+  ...reports,
+  "worker.closed": stay,
+  "worker.killMarked": stay,
+  "worker.killSent": stay,
+  "worker.sweepPostponed": stay,
+  "worker.forgotten": to("forgotten"),
+};
+
+export const workerMachine = setup({
+  types: { context: {} as WorkerContext, events: {} as Step },
+  actions: {
+    evolve: assign(({ context, event }) => {
+      const next = structuredClone(context);
+      evolveWorker(next, event);
+      return next;
+    }),
+  },
+}).createMachine({
+  id: "worker",
+  type: "parallel",
+  context: blankWorker(0),
+  states: {
+    life: {
+      initial: "unknown",
+      states: {
+        unknown: { description: "Not made yet.", on: { "worker.made": to("made") } },
+        made: {
+          description: "Its id is taken; left when its directory and job files are written.",
+          tags: "due:feed",
+          on: { "worker.fed": to("fed"), "worker.feedingTroubled": stay, "worker.abandoned": to("abandoned") },
+        },
+        fed: {
+          description: "Ready to be submitted; left when the intent to submit is in the log.",
+          tags: "due:submit",
+          on: { "worker.submitting": to("submitting"), "worker.abandoned": to("abandoned") },
+        },
+        submitting: {
+          description: "The batch system is being asked, or was when the daemon ended; left by an outcome or by find.",
+          on: {
+            "worker.submitted": to("submitted"),
+            "worker.submittedRunning": to("running"),
+            "worker.missed": to("missed"),
+            "worker.abandoned": to("abandoned"),
+            "worker.absent": to("fed"),
+            "worker.held": to("held"),
+          },
+        },
+        held: {
+          description: "Nobody knows whether it exists; waits for an operator or for find.",
+          on: {
+            "worker.submitted": to("submitted"),
+            "worker.missed": to("missed"),
+            "worker.absent": to("fed"),
+            "worker.abandoned": to("abandoned"),
+          },
+        },
+        submitted: {
+          description: "In the batch system, not running; left by what the monitor sees.",
+          tags: "due:look",
+          on: { ...active, "worker.seenSubmitted": stay },
+        },
+        ready: {
+          description: "Runs and waits for a job (late binding); left when it is fed one.",
+          tags: "due:look",
+          on: { ...active, "worker.seenSubmitted": stay, "worker.submittedRunning": to("running") },
+        },
+        running: {
+          description: "Runs; left by what the monitor sees. A late `submitted` changes nothing.",
+          tags: "due:look",
+          on: { ...active, "worker.seenSubmitted": stay },
+        },
+        idle: {
+          description: "Exists without running, or has ended and is not post-processed; left by what the monitor sees.",
+          tags: "due:look",
+          on: { ...active, "worker.seenSubmitted": stay },
+        },
+        finished: { description: "Ended well; left when it is swept.", tags: "due:sweep", on: over },
+        failed: { description: "Ended badly; left when it is swept.", tags: "due:sweep", on: over },
+        cancelled: { description: "Was killed; left when it is swept.", tags: "due:sweep", on: over },
+        missed: { description: "Never ran; left when it is swept.", tags: "due:sweep", on: over },
+        abandoned: { description: "Given up before anybody saw it.", type: "final" },
+        forgotten: { description: "Out of the World, for ever in the log.", type: "final" },
+      },
+    },
+    report: {
+      initial: "silent",
+      states: {
+        silent: {
+          description: "Unknown to the WMS.",
+          on: { "worker.submitted": "owed", "worker.submittedRunning": "owed", "worker.missed": "owed" },
+        },
+        owed: {
+          description: "The WMS does not know the newest status.",
+          tags: "due:report",
+          on: { "worker.told": "told", "worker.untold": "told", "worker.closed": "closed" },
+        },
+        told: {
+          description: "The WMS was told; it hears again after updateInterval.",
+          tags: "due:report",
+          on: {
+            "worker.closed": "closed",
+            "worker.reportOwed": "owed",
+            "worker.missed": "owed",
+            "worker.seenReady": "owed",
+            "worker.finished": "owed",
+            "worker.failed": "owed",
+            "worker.cancelled": "owed",
+            "worker.seenMissed": "owed",
+          },
+        },
+        closed: { description: "The WMS knows the end." },
+      },
+    },
+    kill: {
+      initial: "unmarked",
+      states: {
+        unmarked: { description: "Nobody wants it gone.", on: { "worker.killMarked": "marked" } },
+        marked: {
+          description: "It is killed, and again every sweeper.checkInterval until it has ended.",
+          tags: "due:kill",
+          on: {
+            "worker.finished": "spent",
+            "worker.failed": "spent",
+            "worker.cancelled": "spent",
+            "worker.seenMissed": "spent",
+          },
+        },
+        spent: { description: "It was marked and has ended." },
+      },
+    },
+  },
+});

@@ -1,0 +1,60 @@
+/**
+ * The part of the projection that concerns the instance as a whole: the control shard (design 3). It has no machine,
+ * because nothing in it has a life: it is configuration, lists, and a box of commands.
+ */
+import type { WindrowEvent } from "../events/events.ts";
+import { tried, troubled } from "../machines/look.ts";
+import type { InstanceConfig } from "./config/schema.ts";
+import type { World } from "./world.ts";
+
+/** Applies one event of the control shard. */
+export function foldInstance(world: World, event: WindrowEvent, at: number): void {
+  const { instance } = world;
+  switch (event.type) {
+    case "instance.configured":
+      instance.harvesterID = event.harvesterID;
+      instance.config = event.config as unknown as InstanceConfig;
+      return;
+    case "instance.queuePlaced":
+      world.placements.set(event.queue, event.shard);
+      return;
+    case "instance.workerIDsSeen":
+      instance.lists.set("maxWorkerID", { at, data: event.max });
+      return;
+    case "instance.registered":
+      instance.registered = true;
+      instance.beat = tried(at);
+      return;
+    case "instance.beat":
+      instance.beat = tried(at);
+      return;
+    case "instance.beatFailed":
+      instance.beat = troubled(at);
+      return;
+    case "instance.listRead":
+      instance.lists.set(event.list, { at, data: event.data });
+      instance.listLooks.set(event.list, tried(at));
+      return;
+    case "instance.listUnread":
+      instance.listLooks.set(event.list, troubled(at));
+      return;
+    case "instance.commandsReceived":
+      instance.commandsLook = tried(at);
+      for (const command of event.commands) instance.commands.set(command.command_id, { ...command, done: false });
+      return;
+    case "instance.commandsAsked":
+      instance.commandsLook = tried(at);
+      return;
+    case "instance.commandsTroubled":
+      instance.commandsLook = troubled(at);
+      return;
+    case "instance.commandDone": {
+      const command = instance.commands.get(event.command_id);
+      instance.commands.delete(event.command_id);
+      if (command?.ack) instance.toAcknowledge.add(event.command_id);
+      return;
+    }
+    case "instance.commandsAcknowledged":
+      for (const id of event.ids) instance.toAcknowledge.delete(id);
+  }
+}

@@ -1,0 +1,173 @@
+/**
+ * The World: everything that the log says, as one value in memory, with the counts that agents would otherwise have to
+ * scan for. Only `projection.ts` changes it; agents and scheduler read it. It knows no clock but `at`.
+ */
+import type { CallContext } from "../machines/call.ts";
+import type { FileGroupContext } from "../machines/fileGroup.ts";
+import type { JobContext } from "../machines/job.ts";
+import { type Look, untried } from "../machines/look.ts";
+import type { QueueContext } from "../machines/queue.ts";
+import type { MachineState } from "../machines/step.ts";
+import type { WorkerContext } from "../machines/worker.ts";
+import type { InstanceConfig, QueueConfig } from "./config/schema.ts";
+
+/** One living thing: its state and what is known of it. */
+export interface Entity<C> {
+  state: MachineState;
+  readonly ctx: C;
+  /** Steps it has made. */
+  steps: number;
+  /** What the counts hold of it, so that they can be corrected by the difference. */
+  tally: string | null;
+}
+export type Job = Entity<JobContext>;
+export type Worker = Entity<WorkerContext>;
+export type FileGroup = Entity<FileGroupContext>;
+export type Queue = Entity<QueueContext>;
+export type Call = Entity<CallContext>;
+
+/** Kinds of entity, by the first word of their events. */
+export type Kind = "job" | "worker" | "fileGroup" | "queue" | "call";
+
+/** An event that a machine does not know in the state it was in: a bug, never ignored. */
+export interface Anomaly {
+  readonly position: string;
+  readonly entity: string;
+  readonly state: string;
+  readonly type: string;
+}
+
+/** Numbers of one class of jobs or workers. */
+export interface Tally {
+  n: number;
+  cores: number;
+  memory: number;
+}
+
+/** A command of the WMS that waits for its receiver. */
+export interface PendingCommand {
+  readonly command_id: number;
+  readonly command: string;
+  readonly receiver: string;
+  readonly params: unknown;
+  readonly ack: boolean;
+  done: boolean;
+}
+
+/** What concerns the instance as a whole: the control shard's part of the World. */
+export interface Instance {
+  harvesterID: string;
+  config: InstanceConfig | null;
+  registered: boolean;
+  beat: Look;
+  commandsLook: Look;
+  lists: Map<string, { readonly at: number; readonly data: unknown }>;
+  listLooks: Map<string, Look>;
+  commands: Map<number, PendingCommand>;
+  /** Ids whose acknowledgement the WMS has not taken yet. */
+  toAcknowledge: Set<number>;
+}
+
+/** Everything the log says. */
+export class World {
+  /** Instant of the newest record (epoch ms). */
+  at = 0;
+  readonly jobs = new Map<number, Job>();
+  readonly workers = new Map<number, Worker>();
+  readonly fileGroups = new Map<string, FileGroup>();
+  readonly queues = new Map<string, Queue>();
+  readonly calls = new Map<string, Call>();
+  readonly instance: Instance = {
+    harvesterID: "",
+    config: null,
+    registered: false,
+    beat: untried(),
+    commandsLook: untried(),
+    lists: new Map(),
+    listLooks: new Map(),
+    commands: new Map(),
+    toAcknowledge: new Set(),
+  };
+  /** Shard of each queue, for good. */
+  readonly placements = new Map<string, number>();
+  /** How many worker ids each shard has given away. */
+  readonly workerCounts = new Map<number, number>();
+  /** `queue|class` -> numbers; class is starting or running for jobs. */
+  readonly jobTallies = new Map<string, Tally>();
+  /** queue -> `status|jobType|resourceType|pilotType` -> numbers. */
+  readonly workerTallies = new Map<string, Map<string, Tally>>();
+  /** endpoint and lfn -> PandaID -> status, of the inputs of starting jobs (lifecycle 2.3). */
+  readonly sharedInputs = new Map<string, Map<number, string>>();
+  readonly anomalies: Anomaly[] = [];
+  anomalyCount = 0;
+
+  /** Configuration of a queue that is known. */
+  queueConfig(queue: string): QueueConfig {
+    const config = this.queues.get(queue)?.ctx.config;
+    if (!config) throw new Error(`no configuration of queue ${queue} in the World`);
+    return config as unknown as QueueConfig;
+  }
+
+  /** Configuration of the instance. */
+  get settings(): InstanceConfig {
+    if (!this.instance.config) throw new Error("the instance is not configured yet");
+    return this.instance.config;
+  }
+
+  /** Shard of a queue. */
+  shardOf(queue: string): number {
+    const shard = this.placements.get(queue);
+    if (shard === undefined) throw new Error(`queue ${queue} has no shard`);
+    return shard;
+  }
+
+  /** A job's group of this direction. */
+  filesOf(PandaID: number, direction: "in" | "aux" | "out"): FileGroup | undefined {
+    return this.fileGroups.get(`${PandaID}/${direction}`);
+  }
+}
+
+const subStatuses: Readonly<Record<string, string>> = {
+  resolving: "preparing",
+  submitting: "prepared",
+  toTransfer: "to_transfer",
+  failedToStageOut: "failed_to_stage_out",
+  failedToPrepare: "failed_to_prepare",
+  failedToMake: "failed_to_make",
+  refused: "failed_to_prepare",
+};
+const startingLives = new Set(["fetched", "preparing", "resolving", "prepared", "submitting", "submitted"]);
+
+/** Harvester's subStatus of a job (lifecycle 1.1). */
+export function subStatusOf(job: Job): string {
+  return subStatuses[job.state.life] ?? job.state.life;
+}
+
+/** Harvester's status of a job (lifecycle 1.1). */
+export function statusOf(job: Job): string {
+  if (job.ctx.verdict) return job.ctx.verdict;
+  return startingLives.has(job.state.life) ? "starting" : "running";
+}
+
+/** The status that the WMS is told (lifecycle 1.2). */
+export function reportedStatusOf(job: Job): string {
+  const moving = job.state.life === "toTransfer" || job.state.life === "transferring";
+  return moving ? "transferring" : statusOf(job);
+}
+
+/** Whether the job is still before its payload: its inputs count for sharing, its cores as starting. */
+export const isStarting = (job: Job): boolean => job.ctx.verdict === null && startingLives.has(job.state.life);
+
+/** Whether worker monitoring still changes the job (lifecycle 1.1, "only running"). */
+export const isWithWorker = (job: Job): boolean =>
+  job.state.life === "submitted" || job.state.life === "running" || job.state.life === "idle";
+
+const finalLives = new Set(["finished", "failed", "cancelled", "missed"]);
+/** Whether a worker has ended. */
+export const isOver = (worker: Worker): boolean => finalLives.has(worker.state.life);
+
+/** Harvester's status of a worker; what is being made or submitted counts as pending (lifecycle 3.1). */
+export function workerStatusOf(worker: Worker): string {
+  const { life } = worker.state;
+  return life === "made" || life === "fed" || life === "submitting" || life === "held" ? "pending" : life;
+}
