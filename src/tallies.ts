@@ -19,6 +19,7 @@ import {
 /** Takes an entity out of the counts; called before it changes. */
 export function untally(world: World, kind: Kind, entity: Entity<unknown>): void {
   if (kind === "fileGroup") shareInputs(world, entity as FileGroup, false);
+  if (kind === "job" && entity.steps > 0) countLife(world, entity, -1);
   if (entity.tally === null) return;
   if (kind === "job") {
     add(jobTally(world, entity.tally), -1, (entity as Job).ctx.nCore, 0);
@@ -37,7 +38,12 @@ export function tally(world: World, kind: Kind, entity: Entity<unknown>): void {
   else if (kind === "worker") tallyWorker(world, entity as Worker);
 }
 
+function countLife(world: World, { state }: Entity<unknown>, by: 1 | -1): void {
+  world.jobLives.set(state.life, (world.jobLives.get(state.life) ?? 0) + by);
+}
+
 function tallyJob(world: World, job: Job): void {
+  countLife(world, job, 1);
   const status = statusOf(job);
   if (status !== "starting" && status !== "running") return;
   job.tally = `${job.ctx.queue}|${status}`;

@@ -94,6 +94,8 @@ export class World {
   readonly workerCounts = new Map<number, number>();
   /** `queue|class` -> numbers; class is starting or running for jobs. */
   readonly jobTallies = new Map<string, Tally>();
+  /** Jobs by the state of their life. */
+  readonly jobLives = new Map<string, number>();
   /** queue -> `status|jobType|resourceType|pilotType` -> numbers. */
   readonly workerTallies = new Map<string, Map<string, Tally>>();
   /** endpoint and lfn -> PandaID -> status, of the inputs of starting jobs (lifecycle 2.3). */

@@ -1,0 +1,247 @@
+/**
+ * Preparator: has inputs brought to the site (lifecycle 1.5, 2.3). Checks before it triggers. Never decides that a
+ * transfer is lost: a plug-in that says "later" for ever is asked for ever.
+ */
+import type { WindrowEvent } from "../../events/events.ts";
+import type { FileRow } from "../../machines/fileGroup.ts";
+import { sharedKey } from "../tallies.ts";
+import type { FileGroup, Job, World } from "../world.ts";
+import {
+  type Call,
+  call,
+  closing,
+  create,
+  creationWindowMs,
+  type Due,
+  type Duty,
+  type FileArgument,
+  type Run,
+  record,
+  verdictOf,
+} from "./agent.ts";
+import { asPatches, filesOf, jobData, patched } from "./handing.ts";
+
+const STAGEINFAILED = 1099;
+
+/** A limit of the configuration: zero, negative or unset means none. */
+const limitOf = (value: number | null | undefined): number | null => (value && value > 0 ? value : null);
+
+/** The group a job works on in this phase, and the plug-in that does it (1.5, auxInput). */
+function phase(
+  world: World,
+  job: Job,
+  step: "trigger" | "check",
+): { group: FileGroup | undefined; plugin: "preparator" | "aux_preparator" } {
+  const { aux, PandaID } = job.ctx;
+  const main = step === "trigger" ? aux === null || aux === 0 : aux === null || aux === 2;
+  const direction = main ? "in" : "aux";
+  return { group: world.filesOf(PandaID, direction), plugin: main ? "preparator" : "aux_preparator" };
+}
+
+function callFor(
+  job: Job,
+  plugin: Call["plugin"],
+  method: Call["method"],
+  files: readonly FileArgument[],
+  now: number,
+): Call {
+  const { queue, PandaID } = job.ctx;
+  return {
+    method,
+    plugin,
+    queue,
+    key: `${method}:${PandaID}:${now}`,
+    args: { job: { data: jobData(job), in: files, out: [] } },
+  };
+}
+
+const checkStageIn: Duty = {
+  name: "checkStageIn",
+  limit: (world) => world.settings.preparator.maxJobsToCheck,
+  run: function* check(world, { ids, now }) {
+    const job = world.jobs.get(ids[0] as number);
+    if (!job) return;
+    const { PandaID, queue } = job.ctx;
+    const shard = world.shardOf(queue);
+    const max = limitOf(world.settings.preparator.maxFilesPerJobToCheck);
+    const { group, plugin } = phase(world, job, "check");
+    const files = filesOf(group, (file) => file.status !== "ready", max);
+    const wanted = callFor(job, plugin, "checkStageInStatus", files, now);
+    const reply = yield* call(wanted);
+    const note = (events: readonly WindrowEvent[]) => record(shard, wanted.key, events);
+    if (!reply.ok) return yield* note([{ type: "job.stageInTroubled", PandaID, why: reply.why }]);
+    const { ok, dialog } = verdictOf(reply);
+    if (ok === null) return yield* note([{ type: "job.stageInAwaited", PandaID, dialog }]);
+    if (ok === false) {
+      const error = { code: STAGEINFAILED, diag: `stage-in failed with ${dialog}` };
+      return yield* note([{ type: "job.stageInRefused", PandaID, error, dialog }]);
+    }
+    const changed = reply.files[PandaID] ?? [];
+    const resolving = callFor(job, plugin, "resolveInputPaths", patched(files, changed), now);
+    const resolved = yield* call(resolving);
+    const confirmed: WindrowEvent = { type: "job.stageInConfirmed", PandaID, ...(dialog === "" ? {} : { dialog }) };
+    if (!resolved.ok) return yield* note([confirmed, { type: "job.stageInTroubled", PandaID, why: resolved.why }]);
+    const paths = verdictOf(resolved);
+    if (paths.ok === false)
+      return yield* note([confirmed, { type: "job.pathsUnresolved", PandaID, dialog: paths.dialog }]);
+    const patches = merged(files, [...changed, ...(resolved.files[PandaID] ?? [])], { status: "ready" });
+    yield* note([
+      confirmed,
+      ...(group && patches.length > 0
+        ? [{ type: "fileGroup.advanced" as const, group: group.ctx.group, patches }]
+        : []),
+      readiness(job, files.length > 0, max !== null),
+    ]);
+  },
+};
+
+/** Where a job stands after its files were found ready (1.5, check cycle). */
+function readiness(job: Job, hadFiles: boolean, limited: boolean): WindrowEvent {
+  const { aux, PandaID } = job.ctx;
+  if (!limited && aux === null) return { type: "job.prepared", PandaID };
+  if (hadFiles) return { type: "job.stageInAdvanced", PandaID };
+  if (aux === null) return { type: "job.prepared", PandaID };
+  return aux === 2 ? { type: "job.stageInAdvanced", PandaID, aux: 3 } : { type: "job.prepared", PandaID, aux: 4 };
+}
+
+/** One patch a file: what the plug-in set, then what the core sets on all of them. */
+function merged(
+  files: readonly FileArgument[],
+  changes: readonly { key: string; set: Readonly<Record<string, unknown>> }[],
+  core: Readonly<Record<string, unknown>>,
+): { key: string; set: Record<string, unknown> }[] {
+  const byKey = new Map<string, Record<string, unknown>>();
+  for (const { key, set } of changes) byKey.set(key, { ...byKey.get(key), ...set });
+  return files.flatMap(({ key }) => {
+    const set = { ...byKey.get(key), ...core };
+    return Object.keys(set).length > 0 ? [{ key, set }] : [];
+  });
+}
+
+const triggerStageIn: Duty = {
+  name: "triggerStageIn",
+  // The limit bounds the jobs that are in preparation at the same time, over all queues (1.5, throttle).
+  limit: (world) => {
+    const max = limitOf(world.settings.preparator.maxJobsToTrigger);
+    return max === null ? Number.MAX_SAFE_INTEGER : Math.max(0, max - (world.jobLives.get("preparing") ?? 0));
+  },
+  run: function* trigger(world, { ids, now }) {
+    const job = world.jobs.get(ids[0] as number);
+    if (!job) return;
+    const { PandaID, queue } = job.ctx;
+    const shard = world.shardOf(queue);
+    const max = limitOf(world.settings.preparator.maxFilesPerJobToPrepare);
+    const { group, plugin } = phase(world, job, "trigger");
+    const loaded = filesOf(group, (file) => file.status !== "triggered" && file.status !== "ready", max);
+    const sharing = group ? share(world, group, loaded) : { patches: [], wait: false };
+    if (group && sharing.patches.length > 0) {
+      const patches = sharing.patches.map(({ key, status }) => ({ key, set: { status } }));
+      yield* record(shard, `share:${PandaID}:${now}`, [
+        { type: "fileGroup.reassigned", group: group.ctx.group, patches },
+      ]);
+    }
+    if (sharing.wait) return yield* record(shard, `share:${PandaID}:${now}`, [{ type: "job.inputsAwaited", PandaID }]);
+    const files = patched(
+      loaded,
+      sharing.patches.map(({ key, status, path }) => ({ key, set: path ? { status, path } : { status } })),
+    );
+    const wanted = { ...callFor(job, plugin, "triggerPreparation", files, now), notAfterAt: now + creationWindowMs };
+    const reply = yield* create(world, wanted, { PandaID });
+    const events: WindrowEvent[] = [];
+    if (!reply.ok) {
+      events.push({ type: "job.preparationTroubled", PandaID, why: reply.why });
+      events.push(...closing(wanted.key, reply, reply.kind === "timedOut" ? undefined : "repeated"));
+      return yield* record(shard, wanted.key, events);
+    }
+    const { ok, dialog } = verdictOf(reply);
+    if (ok === null) events.push({ type: "job.preparationPostponed", PandaID, dialog });
+    else if (ok === false) {
+      const error = { code: STAGEINFAILED, diag: `stage-in failed with ${dialog}` };
+      events.push({ type: "job.preparationRefused", PandaID, error, dialog });
+    } else events.push(...triggered(job, group, files, reply.files[PandaID] ?? [], max !== null, dialog));
+    yield* record(shard, wanted.key, [...events, ...closing(wanted.key, reply)]);
+  } satisfies (world: World, due: Due) => Run,
+};
+
+/** What a successful trigger means (1.5): the whole job at once, or the next files of it. */
+function triggered(
+  job: Job,
+  group: FileGroup | undefined,
+  files: readonly FileArgument[],
+  changed: readonly { key: string; set: Readonly<Record<string, unknown>> }[],
+  limited: boolean,
+  dialog: string,
+): WindrowEvent[] {
+  const { PandaID, aux } = job.ctx;
+  const stepwise = limited || aux !== null;
+  const after = new Map(patched(files, changed).map((file) => [file.key, file.status]));
+  const shared = files.flatMap(({ key, path, status }) => (status === "ready" && path ? [{ key, set: { path } }] : []));
+  const patches = merged(files, [...shared, ...changed], {}).map(({ key, set }) => ({ key, set }));
+  if (stepwise) {
+    for (const { key } of files) {
+      if (after.get(key) !== "to_prepare") continue;
+      const known = patches.find((patch) => patch.key === key);
+      if (known) known.set["status"] = "triggered";
+      else patches.push({ key, set: { status: "triggered" } });
+    }
+  }
+  const events: WindrowEvent[] =
+    group && patches.length > 0
+      ? [{ type: "fileGroup.triggered", group: group.ctx.group, patches: asPatches(patches) }]
+      : [];
+  const said = dialog === "" ? {} : { dialog };
+  if (!stepwise || (files.length === 0 && aux === null))
+    return [...events, { type: "job.preparationTriggered", PandaID, ...said }];
+  if (files.length > 0) return [...events, { type: "job.preparationAdvanced", PandaID, ...said }];
+  return aux === 0
+    ? [...events, { type: "job.preparationAdvanced", PandaID, aux: 1, ...said }]
+    : [...events, { type: "job.preparationTriggered", PandaID, aux: 2, ...said }];
+}
+
+interface Sharing {
+  readonly key: string;
+  readonly status: string;
+  readonly path?: string | undefined;
+}
+
+/** Who prepares each input that other starting jobs want too (2.3). */
+function share(world: World, group: FileGroup, files: readonly FileArgument[]): { patches: Sharing[]; wait: boolean } {
+  const rows = Object.values(group.ctx.files);
+  const own = rows.some((file) => file.status === "to_prepare");
+  const patches: Sharing[] = [];
+  let wait = false;
+  for (const file of files) {
+    if (file.status !== "preparing" && file.status !== "to_prepare") continue;
+    const holders = world.sharedInputs.get(sharedKey(group.ctx.endpoint ?? "", file.lfn, file.fileType));
+    const statuses = new Set(holders?.values());
+    let status = "to_prepare";
+    let path: string | undefined;
+    if (statuses.has("ready")) {
+      status = "ready";
+      path = pathOf(world, holders, file);
+    } else if (statuses.has("triggered") || (!own && statuses.has("to_prepare"))) {
+      status = "preparing";
+      wait = true;
+    }
+    if (status !== file.status) patches.push({ key: file.key, status, path });
+  }
+  return { patches, wait };
+}
+
+function pathOf(
+  world: World,
+  holders: ReadonlyMap<number, string> | undefined,
+  file: FileArgument,
+): string | undefined {
+  const direction = file.fileType === "aux_input" ? "aux" : "in";
+  for (const [PandaID, status] of holders ?? []) {
+    if (status !== "ready") continue;
+    const rows: readonly FileRow[] = Object.values(world.filesOf(PandaID, direction)?.ctx.files ?? {});
+    const path = rows.find((row) => row.lfn === file.lfn)?.path;
+    if (path) return path;
+  }
+  return undefined;
+}
+
+/** In the original's order: what is on its way first, then what is new. */
+export const preparator: readonly Duty[] = [checkStageIn, triggerStageIn];
