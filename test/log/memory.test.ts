@@ -1,0 +1,7 @@
+import { memoryStore, openMemoryLog } from "../../src/log/memory.ts";
+import { logSuite } from "./suite.ts";
+
+logSuite("memory", async () => {
+  const store = memoryStore(4);
+  return { open: async () => openMemoryLog(store), dispose: async () => undefined };
+});
