@@ -23,6 +23,8 @@ export interface SqliteLogOptions {
 /** The embedded log, with what only it can do. */
 export interface SqliteLog extends Log {
   readonly dir: string;
+  /** Transactions since it was opened. */
+  readonly commits: number;
   /** Writes the tail anchor now rather than within the second. */
   anchorNow(): Promise<void>;
 }
@@ -128,7 +130,12 @@ interface Waiting {
 
 /** Bounds of one commit, so that a burst does not make the first of its records wait for all. */
 const commitRecords = 2048;
-const commitBytes = 8 << 20;
+const commitBytes = 4 << 20;
+/** The one that is being committed, and two that the thread finds ready while this side is busy. */
+const batchesUnderWay = 3;
+
+/** Sizes of the buffers that carry batches to the thread and come back empty. */
+const bufferStep = 1 << 18;
 
 /** Takes what one commit carries from the front of the queue. */
 function takeBatch(waiting: Waiting[]): Waiting[] {
@@ -142,9 +149,13 @@ function takeBatch(waiting: Waiting[]): Waiting[] {
   return waiting.splice(0, count);
 }
 
-function packBatch(batch: readonly Waiting[]): Packed {
+/** Packs records into the buffer if it is large enough, or into a new one. */
+function packBatch(batch: readonly Waiting[], buffer: ArrayBuffer | undefined): Packed {
   const lengths = batch.map(({ record }) => record.bytes.length);
-  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  // Rounded up, so that buffers fit again: touching fresh memory costs as much as the hash does.
+  const fits = buffer !== undefined && buffer.byteLength >= total;
+  const bytes = new Uint8Array(fits ? buffer : new ArrayBuffer(Math.ceil(total / bufferStep) * bufferStep));
   let at = 0;
   for (const { record } of batch) {
     bytes.set(record.bytes, at);
@@ -176,8 +187,14 @@ class EmbeddedLog implements SqliteLog {
   readonly #followers = new Set<Deliver>();
   /** Bounded by the decisions in flight, which the engine bounds by its calls. */
   readonly #waiting: Waiting[] = [];
-  #committing: Promise<void> | undefined;
+  /** Empty ones; never more than the batches under way. */
+  readonly #buffers: ArrayBuffer[] = [];
+  #commits = 0;
+  #underWay = 0;
+  /** A #pump is queued. */
+  #pumping = false;
   #closing: Promise<void> | undefined;
+  readonly #drained = Promise.withResolvers<void>();
 
   constructor(opening: Opening, thread: Thread, tips: number[]) {
     this.dir = opening.dir;
@@ -185,6 +202,10 @@ class EmbeddedLog implements SqliteLog {
     this.#readOnly = opening.readOnly;
     this.#thread = thread;
     this.#tips = tips;
+  }
+
+  get commits(): number {
+    return this.#commits;
   }
 
   async tip(shard: number): Promise<number> {
@@ -214,7 +235,11 @@ class EmbeddedLog implements SqliteLog {
       throw new LogRefused("tooLarge", `a record of ${record.bytes.length} bytes`);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ shard, record, resolve, reject });
-    this.#committing ??= this.#commit();
+    if (!this.#pumping) {
+      this.#pumping = true;
+      // Not at once: the records of the same turn of the event loop belong into the same commit.
+      queueMicrotask(() => this.#pump());
+    }
     return promise;
   }
 
@@ -233,34 +258,46 @@ class EmbeddedLog implements SqliteLog {
   }
 
   async #close(): Promise<void> {
-    await this.#committing;
+    if (this.#underWay > 0 || this.#waiting.length > 0) await this.#drained.promise;
     await this.#thread.ask((id) => ({ type: "close", id })).finally(() => this.#thread.ended());
   }
 
-  async #commit(): Promise<void> {
-    await undefined; // the records of the same turn of the event loop belong into the same commit
-    while (this.#waiting.length > 0) {
+  /** Posts what waits, as long as the thread has not enough lying ready behind the batch it commits. */
+  #pump(): void {
+    this.#pumping = false;
+    while (this.#waiting.length > 0 && this.#underWay < batchesUnderWay) {
       const batch = takeBatch(this.#waiting);
-      const records = packBatch(batch);
+      const records = packBatch(batch, this.#buffers.pop());
       const shards = batch.map(({ shard }) => shard);
-      try {
-        await this.#thread.ask((id) => ({ type: "append", id, shards, records }), [records.bytes.buffer]);
-      } catch (error) {
-        for (const { reject } of [...batch, ...this.#waiting.splice(0)]) reject(error);
-        break;
-      }
-      this.#settle(batch);
+      this.#underWay += 1;
+      this.#thread
+        .ask((id) => ({ type: "append", id, shards, records }), [records.bytes.buffer])
+        .then(
+          (answer) => this.#committed(batch, answer),
+          (error: unknown) => this.#failed(batch, error),
+        );
     }
-    this.#committing = undefined;
+    if (this.#underWay === 0 && this.#closing !== undefined) this.#drained.resolve();
   }
 
-  #settle(batch: readonly Waiting[]): void {
+  #committed(batch: readonly Waiting[], answer: FromWorker): void {
+    this.#underWay -= 1;
+    this.#commits += 1;
+    if (answer.type === "appended") this.#buffers.push(answer.buffer);
+    // Before the callers learn of this batch: what they do next takes time, in which the disk can work.
+    this.#pump();
     for (const { shard, record, resolve } of batch) {
       const offset = this.#tips[shard] ?? 0;
       this.#tips[shard] = offset + 1;
       for (const deliver of this.#followers) deliver(shard, offset, record);
       resolve();
     }
+  }
+
+  #failed(batch: readonly Waiting[], error: unknown): void {
+    this.#underWay -= 1;
+    for (const { reject } of batch) reject(error);
+    this.#pump(); // the thread refuses all that follows with the same fault
   }
 
   async #readBatch(shard: number, from: number, until: number): Promise<StoredRecord[]> {

@@ -39,6 +39,8 @@ export type ToWorker =
   | { readonly type: "close"; readonly id: number };
 export type FromWorker =
   | { readonly type: "opened"; readonly tips: readonly number[] }
+  /** The batch is durable; its buffer comes back to be filled again. */
+  | { readonly type: "appended"; readonly id: number; readonly buffer: ArrayBuffer }
   | { readonly type: "done"; readonly id: number }
   | { readonly type: "rows"; readonly id: number; readonly records: Packed }
   | { readonly type: "failed"; readonly id: number; readonly error: PostedError };
@@ -236,7 +238,8 @@ function serve(opening: Opening, post: (message: FromWorker, transfer?: readonly
     const { id } = message;
     if (message.type === "append") {
       store.append(message.shards, message.records);
-      post({ type: "done", id });
+      const { buffer } = message.records.bytes;
+      post({ type: "appended", id, buffer }, [buffer]);
     } else if (message.type === "read") {
       const records = store.read(message.shard, message.from, message.until);
       post({ type: "rows", id, records }, [records.bytes.buffer]);

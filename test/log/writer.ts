@@ -2,7 +2,6 @@
  * A process that decides without end and prints the number of each decision that was acknowledged. Tests kill it. It
  * counts on from what the log holds. Arguments: directory of the log, distance of anchors in ms.
  */
-import { writeSync } from "node:fs";
 import { openSqliteLog } from "../../src/log/sqlite.ts";
 import { journalOn, noted, numbers } from "./fixtures.ts";
 
@@ -16,7 +15,7 @@ async function decideOn(): Promise<never> {
     const n = next;
     next += 1;
     await journal.decide({ shard: 0, cause: `call ${n}`, events: [noted(n)] });
-    writeSync(1, `${n}\n`);
+    process.stdout.write(`${n}\n`);
   }
 }
 await Promise.all(Array.from({ length: 8 }, decideOn));
