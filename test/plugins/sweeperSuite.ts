@@ -73,7 +73,7 @@ export function sweeperSuite(
       const worker = await site.worker("running");
       await kill(site.plugin(), [worker]);
       await expect.poll(async () => (await sweep(site.plugin(), worker)).ok, { timeout: 10_000 }).toBe(true);
-      expect(await site.gone(worker)).toBe(true);
+      await expect.poll(() => site.gone(worker), { timeout: 10_000 }).toBe(true);
     });
   });
 }

@@ -65,7 +65,9 @@ trap 'interrupted=1; kill -KILL "$payload" 2>/dev/null' USR2
 
 finish() {
   now
-  take ended.json "{\"reason\":\"$1\",\"code\":$2,\"at\":$ms}" && note ended ",\"reason\":\"$1\",\"code\":$2"
+  # The line comes first, so that whoever was told of the end finds it in the journal.
+  note ended ",\"reason\":\"$1\",\"code\":$2"
+  take ended.json "{\"reason\":\"$1\",\"code\":$2,\"at\":$ms}"
   # What the payload left behind, and the timers, go with this process: nothing outlives a worker.
   kill -KILL 0
 }
