@@ -24,29 +24,20 @@ const plugin = z.looseObject({ module: name, name: name }, { error: "a plug-in w
 
 const plugins = z.object({
   preparator: plugin,
-  aux_preparator: plugin.optional(),
+  aux_preparator: plugin.exactOptional(),
   stager: plugin,
-  zipper: plugin.optional(),
+  zipper: plugin.exactOptional(),
   monitor: plugin,
   submitter: plugin,
   sweeper: plugin,
   workerMaker: plugin,
   messenger: plugin,
-  throttler: plugin.optional(),
-  extractor: plugin.optional(),
+  throttler: plugin.exactOptional(),
+  extractor: plugin.exactOptional(),
 });
 
-/** Kinds of plug-in that a queue may name, with the obligatory ones first in `mandatoryPlugins`. */
+/** Kinds of plug-in that a queue may name. */
 export const pluginKinds = Object.keys(plugins.shape) as readonly (keyof typeof plugins.shape)[];
-export const mandatoryPlugins = [
-  "messenger",
-  "monitor",
-  "preparator",
-  "stager",
-  "submitter",
-  "sweeper",
-  "workerMaker",
-] as const;
 
 /** What only Windrow has. */
 const windrow = z.strictObject(

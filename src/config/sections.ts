@@ -33,7 +33,7 @@ const texts = z.union([z.array(z.string()), z.string().transform((one) => (one =
 const dictionary = z.record(z.string(), z.unknown(), { error: "a JSON object" });
 
 /** A section that may be left out. */
-const section = <S extends z.ZodRawShape>(shape: S) => z.object(shape);
+const section = <S extends z.ZodRawShape>(shape: S) => z.object(shape, { error: "a section with its keys" });
 
 const master = section({
   harvester_id: name,
