@@ -89,7 +89,8 @@ export type Ask =
   | { readonly ask: "calls"; readonly calls: readonly Call[] }
   | { readonly ask: "record"; readonly shard: number; readonly cause: string; readonly events: readonly WindrowEvent[] }
   | { readonly ask: "traits"; readonly queue: string; readonly plugin: PluginKind }
-  | { readonly ask: "reserve"; readonly shard: number; readonly n: number };
+  | { readonly ask: "reserve"; readonly shard: number; readonly n: number }
+  | { readonly ask: "take"; readonly rule: string; readonly partition: string; readonly n: number };
 
 /** One run of a duty. */
 export type Run = Generator<Ask, void, unknown>;
@@ -119,6 +120,15 @@ export function* traits(queue: string, plugin: PluginKind): Part<Traits> {
 /** Worker ids that nobody else gets; unused ones leave a gap (3.3). */
 export function* reserve(shard: number, n: number): Part<readonly number[]> {
   return (yield { ask: "reserve", shard, n }) as readonly number[];
+}
+
+/**
+ * Entities that another rule has due, first ones first, at most `n`. Nobody else gets them until the run has ended.
+ * `partition` is a queue.
+ */
+export function* take(rule: string, partition: string, n: number): Part<readonly (number | string)[]> {
+  if (n <= 0) return [];
+  return (yield { ask: "take", rule, partition, n }) as readonly (number | string)[];
 }
 
 /** What the scheduler hands to a duty. */
