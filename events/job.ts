@@ -61,9 +61,11 @@ export const jobEvents = [
   /** Some files of a stepwise job are ready. */
   one("job.stageInAdvanced", { aux: z.number().optional(), params: dictionary.optional() }),
   /** The submitter reserved a worker for the job; it is not offered to another one meanwhile. */
-  one("job.bound", { workerID }),
+  one("job.bound", { workerID, nWorkersLimit: z.number().optional(), maxWorkersInTotal: z.number().optional() }),
   /** No worker could be made, skipOnFail (1.6 step 3). */
   many("job.makingSkipped", { dialog }),
+  /** The worker maker gave no answer. */
+  many("job.makingTroubled", { why: z.string() }),
   one("job.makingFailed", { error: coded, dialog }),
   one("job.submitted", { workerID }),
   /** Temporary failure of a submission, attempts left. */

@@ -58,7 +58,6 @@ export const workerEvents = [
   }),
   /** Directories and job files are written; `complaint` where the messenger said false (1.6 step 5). */
   many("worker.fed", { complaint: z.string().optional() }),
-  many("worker.feedingTroubled", { why: z.string() }),
   one("worker.submitted", {
     changes: workerChanges.optional(),
     running: z.literal(true).optional(),
@@ -68,7 +67,7 @@ export const workerEvents = [
     adopted: z.literal(true).optional(),
   }),
   one("worker.missed", { error: coded, dialog: z.string(), changes: workerChanges.optional() }),
-  /** The submission threw and is given up as the original does: the jobs get another worker (1.6). */
+  /** Feeding or submission threw and is given up as the original does: the jobs get another worker (1.6). */
   many("worker.abandoned", { why: z.string() }),
   /** Nobody knows whether it was submitted; an operator or the queue's onUnknown decides. */
   many("worker.held", { why: z.string() }),

@@ -4,6 +4,7 @@
  */
 import { assign, setup } from "xstate";
 import type { EventOf } from "../events/events.ts";
+import { type Look, tried, untried } from "./look.ts";
 import type { Step } from "./step.ts";
 
 /** Everything known of an open call. Plain JSON. */
@@ -16,6 +17,8 @@ export interface CallContext {
   PandaID: number | null;
   workerIDs: readonly number[];
   intendedAt: number;
+  /** The plug-in was last asked what became of it. */
+  ask: Look;
 }
 
 /** A call before its first event. */
@@ -28,10 +31,12 @@ export const blankCall = (key: string): CallContext => ({
   PandaID: null,
   workerIDs: [],
   intendedAt: 0,
+  ask: untried(),
 });
 
 /** Changes the context by one step, in place: the projection owns it. */
 export function evolveCall(call: CallContext, { type, event, at }: Step): void {
+  if (type === "call.held") call.ask = tried(at);
   if (type !== "call.intended") return;
   const { method, plugin, queue, notAfterAt, PandaID, workerIDs } = event as EventOf<"call.intended">;
   Object.assign(call, { method, plugin, queue, notAfterAt, PandaID: PandaID ?? null, workerIDs: workerIDs ?? [] });

@@ -40,8 +40,13 @@ export interface JobContext {
   endAt: number | null;
   /** Linked workers, in the order of their submission. */
   workers: number[];
-  /** The worker that is being made for it. */
-  boundTo: number | null;
+  /** Workers that are being made for it. */
+  boundTo: number[];
+  /** OneToMany (lifecycle 3.7): how many at a time, how many ever, how many so far, and whether more may follow. */
+  nWorkersLimit: number | null;
+  maxWorkersInTotal: number | null;
+  nWorkersInTotal: number;
+  moreWorkers: boolean;
   submissionAttempts: number;
   pilotClosed: boolean;
   nRemainingEvents: number | null;
@@ -76,7 +81,11 @@ export const blankJob = (PandaID: number): JobContext => ({
   startAt: null,
   endAt: null,
   workers: [],
-  boundTo: null,
+  boundTo: [],
+  nWorkersLimit: null,
+  maxWorkersInTotal: null,
+  nWorkersInTotal: 0,
+  moreWorkers: true,
   submissionAttempts: 0,
   pilotClosed: false,
   nRemainingEvents: null,
@@ -90,6 +99,10 @@ export const blankJob = (PandaID: number): JobContext => ({
 function setErrorOnce(job: JobContext, error: { code: number; diag: string }): void {
   if ("pilotErrorCode" in job.attributes) return;
   job.attributes = { ...job.attributes, pilotErrorCode: error.code, pilotErrorDiag: error.diag };
+}
+
+function unbind(job: JobContext, workerID: number): void {
+  job.boundTo = job.boundTo.filter((id) => id !== workerID);
 }
 
 type Evolve = { [type: string]: (job: JobContext, step: Step) => void };
@@ -149,30 +162,37 @@ const evolutions: Evolve = {
     job.prepare = soon(at);
   },
   "job.bound": (job, { event }) => {
-    job.boundTo = (event as EventOf<"job.bound">).workerID;
+    const { workerID, nWorkersLimit, maxWorkersInTotal } = event as EventOf<"job.bound">;
+    job.boundTo = [...job.boundTo, workerID];
+    job.nWorkersLimit ??= nWorkersLimit ?? null;
+    job.maxWorkersInTotal = maxWorkersInTotal ?? job.maxWorkersInTotal;
   },
   "job.makingSkipped": (job, { at }) => {
     job.submit = tried(at);
   },
+  "job.makingTroubled": (job, { at }) => {
+    job.submit = troubled(at);
+  },
   "job.makingFailed": failed,
   "job.submitted": (job, { event, at }) => {
     const { workerID } = event as EventOf<"job.submitted">;
-    job.boundTo = null;
+    unbind(job, workerID);
     job.workers = [...job.workers, workerID];
+    job.nWorkersInTotal += 1;
     job.submit = tried(at);
   },
   "job.submissionPostponed": (job, { event, at }) => {
-    job.boundTo = null;
+    job.boundTo = [];
     job.submissionAttempts = (event as EventOf<"job.submissionPostponed">).attempts;
     job.submit = tried(at);
   },
-  "job.submissionTroubled": (job, { at }) => {
-    job.boundTo = null;
+  "job.submissionTroubled": (job, { event, at }) => {
+    unbind(job, (event as EventOf<"job.submissionTroubled">).workerID);
     job.submit = troubled(at);
   },
   "job.missed": (job, step) => {
     const { attempts, error } = step.event as EventOf<"job.missed">;
-    job.boundTo = null;
+    job.boundTo = [];
     job.submissionAttempts = attempts;
     job.verdict = "missed";
     job.pilotClosed = true;
@@ -197,7 +217,8 @@ const evolutions: Evolve = {
   "job.ended": (job, { event, at }) => {
     job.verdict = (event as EventOf<"job.ended">).verdict;
     job.endAt ??= at;
-    job.boundTo = null;
+    job.boundTo = [];
+    job.moreWorkers = false;
   },
   "job.lost": (job, { at }) => {
     job.verdict = "missed";
@@ -283,6 +304,8 @@ const withWorker = {
   ...killable,
   ...staging,
   "job.bound": stay,
+  "job.makingSkipped": stay,
+  "job.makingTroubled": stay,
   "job.submitted": stay,
   "job.submissionPostponed": stay,
   "job.submissionTroubled": stay,
@@ -363,6 +386,7 @@ export const jobMachine = setup({
             ...killable,
             "job.bound": to("submitting"),
             "job.makingSkipped": stay,
+            "job.makingTroubled": stay,
             "job.makingFailed": to("failedToMake"),
           },
         },
@@ -371,6 +395,7 @@ export const jobMachine = setup({
           on: {
             ...anytime,
             ...killable,
+            "job.bound": stay,
             "job.submitted": to("submitted"),
             "job.submissionPostponed": to("prepared"),
             "job.submissionTroubled": to("prepared"),

@@ -54,6 +54,8 @@ export interface WorkerContext {
   report: Look;
   kill: Look;
   sweep: Look;
+  /** Event ranges were last asked for (4.1). */
+  feed: Look;
 }
 
 /** A worker before its first event. */
@@ -96,6 +98,7 @@ export const blankWorker = (workerID: number): WorkerContext => ({
   report: untried(),
   kill: untried(),
   sweep: untried(),
+  feed: untried(),
 });
 
 function applyChanges(worker: WorkerContext, changes: Changes): void {
@@ -134,9 +137,6 @@ const evolutions: Evolve = {
   },
   "worker.fed": (worker, { at }) => {
     worker.prepare = soon(at);
-  },
-  "worker.feedingTroubled": (worker, { at }) => {
-    worker.prepare = troubled(at);
   },
   "worker.submitted": (worker, step) => submitted(worker, step),
   "worker.submittedRunning": (worker, step) => {
@@ -290,7 +290,7 @@ export const workerMachine = setup({
         made: {
           description: "Its id is taken; left when its directory and job files are written.",
           tags: "due:feed",
-          on: { "worker.fed": to("fed"), "worker.feedingTroubled": stay, "worker.abandoned": to("abandoned") },
+          on: { "worker.fed": to("fed"), "worker.abandoned": to("abandoned") },
         },
         fed: {
           description: "Ready to be submitted; left when the intent to submit is in the log.",

@@ -32,6 +32,8 @@ export interface Transition {
   readonly step: Step;
   readonly before: string;
   readonly after: string;
+  /** As it is after the step; it may have left the World with it. */
+  readonly entity: Entity<unknown>;
 }
 export type Watcher = (transition: Transition) => void;
 
@@ -61,7 +63,7 @@ export function fold(world: World, record: Folded, watch?: Watcher): void {
       if (kind === "fileGroup") settle(world, String(id), step, `${stem}/${n++}`, watch);
     }
     if (event.type.startsWith("instance.")) foldInstance(world, event, record.at);
-    if (event.type === "worker.made") countWorker(world, record.shard);
+    if (event.type === "worker.made") noteWorkerNumber(world, record.shard, event.workerID);
   });
 }
 
@@ -185,7 +187,7 @@ function apply(world: World, kindName: Kind, id: number | string, step: Step, po
   if (after.final) map.delete(id);
   else tally(world, kindName, entity);
   if (kindName === "job" && step.type === "job.forgotten") forgetFiles(world, id as number);
-  watch?.({ kind: kindName, id, position, step, before: before.key, after: after.key });
+  watch?.({ kind: kindName, id, position, step, before: before.key, after: after.key, entity });
 }
 
 /** A group in which nothing waits or moves any more is settled: a step that follows from its counts alone. */
@@ -209,8 +211,9 @@ function forgetFiles(world: World, PandaID: number): void {
   for (const direction of ["in", "aux", "out"] as const) world.fileGroups.delete(`${PandaID}/${direction}`);
 }
 
-function countWorker(world: World, shard: number): void {
-  world.workerCounts.set(shard, (world.workerCounts.get(shard) ?? 0) + 1);
+function noteWorkerNumber(world: World, shard: number, workerID: number): void {
+  const n = Math.floor(workerID / world.settings.windrow.shards);
+  world.workerNumbers.set(shard, Math.max(n, world.workerNumbers.get(shard) ?? 0));
 }
 
 interface FrozenEntity {
@@ -229,7 +232,7 @@ export interface Frozen {
   readonly commands: readonly (readonly [number, PendingCommand])[];
   readonly toAcknowledge: readonly number[];
   readonly placements: readonly (readonly [string, number])[];
-  readonly workerCounts: readonly (readonly [number, number])[];
+  readonly workerNumbers: readonly (readonly [number, number])[];
   readonly anomalies: readonly Anomaly[];
   readonly anomalyCount: number;
 }
@@ -254,7 +257,7 @@ export function freeze(world: World): Frozen {
     commands: [...commands],
     toAcknowledge: [...toAcknowledge],
     placements: [...world.placements],
-    workerCounts: [...world.workerCounts],
+    workerNumbers: [...world.workerNumbers],
     anomalies: [...world.anomalies],
     anomalyCount: world.anomalyCount,
   };
@@ -279,7 +282,7 @@ export function thaw(frozen: Frozen, world: World): void {
     toAcknowledge: new Set(saved.toAcknowledge),
   });
   for (const [queue, shard] of saved.placements) world.placements.set(queue, shard);
-  for (const [shard, n] of saved.workerCounts) world.workerCounts.set(shard, n);
+  for (const [shard, n] of saved.workerNumbers) world.workerNumbers.set(shard, n);
   world.anomalies.push(...saved.anomalies);
   world.anomalyCount = saved.anomalyCount;
 }

@@ -4,6 +4,7 @@
  */
 import type { FileGroupContext } from "../machines/fileGroup.ts";
 import {
+  type Call,
   type Entity,
   type FileGroup,
   isStarting,
@@ -21,7 +22,8 @@ export function untally(world: World, kind: Kind, entity: Entity<unknown>): void
   if (kind === "fileGroup") shareInputs(world, entity as FileGroup, false);
   if (kind === "job" && entity.steps > 0) countLife(world, entity, -1);
   if (entity.tally === null) return;
-  if (kind === "job") {
+  if (kind === "call") settleCall(world, entity as Call);
+  else if (kind === "job") {
     add(jobTally(world, entity.tally), -1, (entity as Job).ctx.nCore, 0);
     if (entity.tally.endsWith("|starting")) shareOfJob(world, entity as Job, false);
   } else {
@@ -36,6 +38,22 @@ export function tally(world: World, kind: Kind, entity: Entity<unknown>): void {
   if (kind === "fileGroup") shareInputs(world, entity as FileGroup, true);
   else if (kind === "job") tallyJob(world, entity as Job);
   else if (kind === "worker") tallyWorker(world, entity as Worker);
+  else if (kind === "call") openCall(world, entity as Call);
+}
+
+/** A job with an unsettled call gets no other creating call. */
+function openCall(world: World, call: Call): void {
+  const { PandaID } = call.ctx;
+  if (PandaID === null) return;
+  call.tally = "unsettled";
+  world.unsettledJobs.set(PandaID, (world.unsettledJobs.get(PandaID) ?? 0) + 1);
+}
+
+function settleCall(world: World, { ctx: { PandaID } }: Call): void {
+  if (PandaID === null) return;
+  const left = (world.unsettledJobs.get(PandaID) ?? 1) - 1;
+  if (left > 0) world.unsettledJobs.set(PandaID, left);
+  else world.unsettledJobs.delete(PandaID);
 }
 
 function countLife(world: World, { state }: Entity<unknown>, by: 1 | -1): void {

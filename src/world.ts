@@ -66,6 +66,7 @@ export interface Instance {
   commands: Map<number, PendingCommand>;
   /** Ids whose acknowledgement the WMS has not taken yet. */
   toAcknowledge: Set<number>;
+  acknowledgeLook: Look;
 }
 
 /** Everything the log says. */
@@ -87,11 +88,14 @@ export class World {
     listLooks: new Map(),
     commands: new Map(),
     toAcknowledge: new Set(),
+    acknowledgeLook: untried(),
   };
   /** Shard of each queue, for good. */
   readonly placements = new Map<string, number>();
-  /** How many worker ids each shard has given away. */
-  readonly workerCounts = new Map<number, number>();
+  /** Highest worker number that each shard has given away; a workerID is number x shards + shard. */
+  readonly workerNumbers = new Map<number, number>();
+  /** Jobs with creating calls that have no outcome yet, and how many. */
+  readonly unsettledJobs = new Map<number, number>();
   /** `queue|class` -> numbers; class is starting or running for jobs. */
   readonly jobTallies = new Map<string, Tally>();
   /** Jobs by the state of their life. */
@@ -123,11 +127,21 @@ export class World {
     return shard;
   }
 
+  /** Workers of the job that are in the batch system: submitted, running or idle. */
+  activeWorkersOf({ workers }: JobContext): Worker[] {
+    return workers.flatMap((id) => {
+      const worker = this.workers.get(id);
+      return worker && activeLives.has(worker.state.life) ? worker : [];
+    });
+  }
+
   /** A job's group of this direction. */
   filesOf(PandaID: number, direction: "in" | "aux" | "out"): FileGroup | undefined {
     return this.fileGroups.get(`${PandaID}/${direction}`);
   }
 }
+
+const activeLives: ReadonlySet<string> = new Set(["submitted", "running", "idle"]);
 
 const subStatuses: Readonly<Record<string, string>> = {
   resolving: "preparing",

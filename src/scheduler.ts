@@ -1,0 +1,228 @@
+/**
+ * Which duties are due: the rules (rules.ts), kept as queues that follow the World. An entity is placed anew whenever it
+ * makes a step, and a turn touches only what is due, so its cost does not grow with what merely exists. Pure: the present
+ * instant is an argument. It must never act, and never hand the same entity out twice while somebody works on it.
+ */
+import TinyQueue from "tinyqueue";
+import type { Transition } from "./projection.ts";
+import { instanceID, type Place, type Rule, rules } from "./rules.ts";
+import type { Call, FileGroup, Kind, Worker, World } from "./world.ts";
+
+type Id = number | string;
+
+interface Entry {
+  readonly id: Id;
+  readonly place: Place;
+  /** Placed anew, taken or no longer concerned: to be passed over. */
+  gone: boolean;
+}
+
+const byDueAt = (a: Entry, b: Entry): number => a.place.dueAt - b.place.dueAt;
+function byOrder(a: Entry, b: Entry): number {
+  const [a0, a1, a2] = a.place.order;
+  const [b0, b1, b2] = b.place.order;
+  return a0 - b0 || a1 - b1 || a2 - b2;
+}
+
+/** The entities of one rule: those that wait for their time, and by partition those whose time has come. */
+class Line {
+  readonly rule: Rule;
+  readonly #entries = new Map<Id, Entry>();
+  #waiting = new TinyQueue<Entry>([], byDueAt);
+  readonly #ready = new Map<string, TinyQueue<Entry>>();
+
+  constructor(rule: Rule) {
+    this.rule = rule;
+  }
+
+  /** Gives the entity its place, or none. */
+  put(id: Id, place: Place | null): void {
+    const known = this.#entries.get(id);
+    if (known) {
+      if (place && samePlace(known.place, place)) return;
+      known.gone = true;
+      this.#entries.delete(id);
+    }
+    if (!place) return;
+    const entry: Entry = { id, place, gone: false };
+    this.#entries.set(id, entry);
+    if (place.dueAt === Number.NEGATIVE_INFINITY) this.#readyOf(place.partition).push(entry);
+    else this.#waiting.push(entry);
+    this.#sweep();
+  }
+
+  /** First due entity of the partition, taken out; undefined where none is due. */
+  next(now: number, partition: string): Id | undefined {
+    this.#ripen(now);
+    const ready = this.#ready.get(partition);
+    for (let entry = ready?.pop(); entry; entry = ready?.pop()) {
+      if (entry.gone) continue;
+      entry.gone = true;
+      this.#entries.delete(entry.id);
+      return entry.id;
+    }
+    return undefined;
+  }
+
+  /** When the next entity becomes due; null where none waits. */
+  nextAt(): number | null {
+    for (let entry = this.#waiting.peek(); entry; entry = this.#waiting.peek()) {
+      if (!entry.gone) return entry.place.dueAt;
+      this.#waiting.pop();
+    }
+    return null;
+  }
+
+  #ripen(now: number): void {
+    for (let entry = this.#waiting.peek(); entry && entry.place.dueAt <= now; entry = this.#waiting.peek()) {
+      this.#waiting.pop();
+      if (!entry.gone) this.#readyOf(entry.place.partition).push(entry);
+    }
+  }
+
+  #readyOf(partition: string): TinyQueue<Entry> {
+    let ready = this.#ready.get(partition);
+    if (!ready) {
+      ready = new TinyQueue<Entry>([], byOrder);
+      this.#ready.set(partition, ready);
+    }
+    return ready;
+  }
+
+  /** Entries that are gone wait for their old time; when they are most of all, they are cleared away. */
+  #sweep(): void {
+    if (this.#waiting.length < 1000 || this.#waiting.length < 3 * this.#entries.size) return;
+    this.#waiting = new TinyQueue(
+      this.#waiting.data.filter((entry) => !entry.gone),
+      byDueAt,
+    );
+  }
+}
+
+const samePlace = (a: Place, b: Place): boolean =>
+  a.dueAt === b.dueAt &&
+  a.order[0] === b.order[0] &&
+  a.order[1] === b.order[1] &&
+  a.order[2] === b.order[2] &&
+  a.partition === b.partition;
+
+/** What was handed out, to be given back when the work on it has ended. */
+export interface Taken {
+  readonly rule: string;
+  readonly id: Id;
+}
+
+export class Scheduler {
+  readonly #world: World;
+  readonly #lines = new Map<string, Line>();
+  readonly #byKind = new Map<Kind | "instance", Line[]>();
+  readonly #locked = new Set<string>();
+
+  constructor(world: World) {
+    this.#world = world;
+    for (const rule of rules) {
+      const line = new Line(rule);
+      this.#lines.set(rule.name, line);
+      this.#byKind.set(rule.kind, [...(this.#byKind.get(rule.kind) ?? []), line]);
+    }
+  }
+
+  /** Places every entity: at start, and after a change of the instance's configuration. */
+  placeAll(): void {
+    const { queues, jobs, workers, calls } = this.#world;
+    const all: readonly (readonly [Kind, Iterable<Id>])[] = [
+      ["queue", queues.keys()],
+      ["job", jobs.keys()],
+      ["worker", workers.keys()],
+      ["call", calls.keys()],
+    ];
+    for (const [kind, ids] of all) for (const id of ids) this.#place(kind, id);
+    this.placeInstance();
+  }
+
+  /** Places an entity anew after a step; with it those whose rules look at it. */
+  touch({ kind, id, entity }: Pick<Transition, "kind" | "id" | "entity">): void {
+    if (kind === "fileGroup" || kind === "call") {
+      const { PandaID } = (entity as FileGroup | Call).ctx;
+      if (PandaID !== null) this.#place("job", PandaID);
+    }
+    if (kind !== "fileGroup") this.#place(kind, id);
+    if (kind === "worker") this.#touchJobsOf((entity as Worker).ctx);
+  }
+
+  placeInstance(): void {
+    this.#place("instance", instanceID);
+  }
+
+  /** Takes due entities of a rule, first ones first, at most `n`; they are nobody else's until `release`. */
+  take(ruleName: string, now: number, n: number, partition = ""): Id[] {
+    const line = this.#line(ruleName);
+    const ids: Id[] = [];
+    while (ids.length < n) {
+      const id = line.next(now, partition);
+      if (id === undefined) break;
+      const lock = lockOf(line.rule, id);
+      // Somebody works on it under another rule of the same lock; it is placed again when that has ended.
+      if (this.#locked.has(lock)) continue;
+      this.#locked.add(lock);
+      ids.push(id);
+    }
+    return ids;
+  }
+
+  /** Gives entities back; they are placed by what the World says of them now. */
+  release(taken: readonly Taken[]): void {
+    for (const { rule, id } of taken) this.#locked.delete(lockOf(this.#line(rule).rule, id));
+    for (const { rule, id } of taken) this.#place(this.#line(rule).rule.kind, id);
+  }
+
+  /** Earliest instant (epoch ms) at which something becomes due that is not due yet; null: nothing waits. */
+  nextAt(): number | null {
+    let next: number | null = null;
+    for (const line of this.#lines.values()) {
+      const at = line.nextAt();
+      if (at !== null && (next === null || at < next)) next = at;
+    }
+    return next;
+  }
+
+  #line(name: string): Line {
+    const line = this.#lines.get(name);
+    if (!line) throw new Error(`no rule ${name}`);
+    return line;
+  }
+
+  #place(kind: Kind | "instance", id: Id): void {
+    const entity = this.#entity(kind, id);
+    for (const line of this.#byKind.get(kind) ?? []) {
+      const free = entity !== undefined && !this.#locked.has(lockOf(line.rule, id));
+      line.put(id, free ? line.rule.place(this.#world, entity as never, id as never) : null);
+    }
+  }
+
+  #entity(kind: Kind | "instance", id: Id): unknown {
+    const { queues, jobs, workers, fileGroups, calls, instance } = this.#world;
+    switch (kind) {
+      case "job":
+        return jobs.get(id as number);
+      case "worker":
+        return workers.get(id as number);
+      case "queue":
+        return queues.get(id as string);
+      case "fileGroup":
+        return fileGroups.get(id as string);
+      case "call":
+        return calls.get(id as string);
+      case "instance":
+        return instance;
+    }
+  }
+
+  /** A job with many workers may have another one when one of them has ended. */
+  #touchJobsOf({ mapType, pandaIDs }: Worker["ctx"]): void {
+    if (mapType !== "OneToMany") return;
+    for (const PandaID of pandaIDs) this.#place("job", PandaID);
+  }
+}
+
+const lockOf = (rule: Rule, id: Id): string => `${rule.kind}:${id}:${rule.lock}`;
