@@ -44,6 +44,8 @@ export const jobEvents = [
   }),
   /** The WMS handed out a job whose dictionary cannot be used; it is reported as failed. */
   one("job.refused", { queue: queueName, attemptNr: z.number(), why: z.string() }),
+  /** The WMS handed the same job out again: this life of it is over, the next begins (1.4). */
+  one("job.superseded", {}),
   /** Another job's copy of an input is on its way: no call was made (2.3). */
   one("job.inputsAwaited", {}),
   one("job.preparationTriggered", { aux: z.number().optional(), dialog: dialog.optional() }),
@@ -109,8 +111,10 @@ export const jobEvents = [
   one("job.killAsked", {}),
   one("job.killed", { error: coded }),
   /** The final state is known to the WMS (J17). */
-  many("job.closed", {}),
+  many("job.closed", { suppressed: z.literal(true).optional() }),
   one("job.eventsRemaining", { n: z.number() }),
+  /** Old enough to be forgotten, but a worker of it is alive (1.12). */
+  many("job.kept", { why: z.string() }),
   /** Done and cleaned up: the job leaves the World, never the log. */
   many("job.forgotten", {}),
 ] as const;

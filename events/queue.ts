@@ -27,7 +27,11 @@ export const queueEvents = [
   /** SET_N_WORKERS_JOBTYPE (5). */
   one("queue.workersOrdered", {
     orders: z.array(z.strictObject({ jobType: z.string(), resourceType: z.string(), n: z.number() })),
+    /** The command that says so: repeated after a crash, it is not obeyed twice. */
+    command_id: z.int().optional(),
   }),
+  /** REPORT_WORKER_STATS (5): the counts of the whole site are told at once. */
+  one("queue.statsAsked", {}),
   /** Worker counts were sent to the WMS. */
   one("queue.statsTold", { stats: dictionary }),
   one("queue.statsUntold", { why: z.string() }),
@@ -60,6 +64,8 @@ export const instanceEvents = [
   instance("instance.commandsAsked", {}),
   instance("instance.commandsTroubled", { why: z.string() }),
   /** A receiver did what the command says; its effect is in the same record or the records it names. */
-  instance("instance.commandDone", { command_id: z.int() }),
+  instance("instance.commandDone", { command_id: z.int(), complaint: z.string().optional() }),
   instance("instance.commandsAcknowledged", { ids: z.array(z.int()) }),
+  /** The WMS did not take the acknowledgement: it is sent again. */
+  instance("instance.acknowledgementTroubled", { why: z.string() }),
 ] as const;

@@ -84,6 +84,8 @@ export const workerEvents = [
   many("worker.lookTroubled", { why: z.string() }),
   many("worker.killMarked", { why: z.string(), error: coded.optional() }),
   many("worker.killSent", { dialog: z.string().optional() }),
+  /** The sweeper plug-in gave no usable answer: it is asked again after checkInterval. */
+  many("worker.killTroubled", { why: z.string() }),
   many("worker.told", {}),
   /** The WMS knows the final status: no further updates (3.10). */
   many("worker.closed", {}),

@@ -261,6 +261,12 @@ const evolutions: Evolve = {
   "job.untold": (job, { at }) => {
     job.report = troubled(at);
   },
+  "job.closed": (job, { at }) => {
+    job.report = tried(at);
+  },
+  "job.kept": (job, { at }) => {
+    job.report = tried(at);
+  },
   "job.killed": (job, { event, at }) => {
     job.verdict = "cancelled";
     setErrorOnce(job, (event as EventOf<"job.killed">).error);
@@ -288,7 +294,7 @@ const stay = { actions: "evolve" } as const;
 const to = (target: string) => ({ target, actions: "evolve" }) as const;
 
 /** Answered in every state until the job is done. */
-const anytime = { "job.told": stay, "job.untold": stay, "job.reportOwed": stay, "job.eventsRemaining": stay };
+const anytime = { "job.superseded": to("forgotten"), "job.told": stay, "job.untold": stay, "job.reportOwed": stay, "job.eventsRemaining": stay };
 const killable = { "job.killAsked": stay, "job.killed": to("killed") };
 const staging = {
   "job.stageOutTriggered": stay,
@@ -430,7 +436,7 @@ export const jobMachine = setup({
         killed: { description: "Killed before any worker ran; ends when the WMS knows.", on: over },
         done: {
           description: "The WMS knows its end; left when it is cleaned up.",
-          on: { ...staging, "job.forgotten": to("forgotten") },
+          on: { ...staging, "job.superseded": to("forgotten"), "job.kept": stay, "job.forgotten": to("forgotten") },
         },
         forgotten: { description: "Out of the World, for ever in the log.", type: "final" },
       },

@@ -4,7 +4,7 @@
  */
 import { assign, setup } from "xstate";
 import type { EventOf } from "../events/events.ts";
-import { type Look, tried, troubled, untried } from "./look.ts";
+import { type Look, soon, tried, troubled, untried } from "./look.ts";
 import type { Step } from "./step.ts";
 
 /** Everything known of a queue. Plain JSON. */
@@ -13,10 +13,14 @@ export interface QueueContext {
   config: Readonly<Record<string, unknown>>;
   /** Ordered new workers, `jobType/resourceType` (SET_N_WORKERS_JOBTYPE, 5). */
   ordered: Record<string, number>;
+  /** The command that ordered them. */
+  orderedBy: number | null;
   fetch: Look;
   submit: Look;
   stats: Look;
   statsTold: Readonly<Record<string, unknown>> | null;
+  /** The WMS wants the counts of the site now. */
+  statsAsked: boolean;
 }
 
 /** A queue before its first event. */
@@ -24,10 +28,12 @@ export const blankQueue = (queue: string): QueueContext => ({
   queue,
   config: {},
   ordered: {},
+  orderedBy: null,
   fetch: untried(),
   submit: untried(),
   stats: untried(),
   statsTold: null,
+  statsAsked: false,
 });
 
 /** Changes the context by one step, in place: the projection owns it. */
@@ -56,9 +62,15 @@ export function evolveQueue(queue: QueueContext, { type, event, at }: Step): voi
           n,
         ]),
       );
+      queue.orderedBy = (event as EventOf<"queue.workersOrdered">).command_id ?? null;
+      return;
+    case "queue.statsAsked":
+      queue.stats = soon(at);
+      queue.statsAsked = true;
       return;
     case "queue.statsTold":
       queue.stats = tried(at);
+      queue.statsAsked = false;
       queue.statsTold = (event as EventOf<"queue.statsTold">).stats;
       return;
     case "queue.statsUntold":
@@ -68,7 +80,7 @@ export function evolveQueue(queue: QueueContext, { type, event, at }: Step): voi
 
 const stay = { actions: "evolve" } as const;
 const to = (target: string) => ({ target, actions: "evolve" }) as const;
-const told = { "queue.statsTold": stay, "queue.statsUntold": stay, "queue.jobRefused": stay };
+const told = { "queue.statsTold": stay, "queue.statsUntold": stay, "queue.statsAsked": stay, "queue.jobRefused": stay };
 
 export const queueMachine = setup({
   types: { context: {} as QueueContext, events: {} as Step },

@@ -43,6 +43,8 @@ export interface WorkerContext {
   endAt: number | null;
   /** Last answer of the batch system about it. */
   checkedAt: number | null;
+  /** Name of the step that last gave it a status: a look that gives another one is told to the WMS at once. */
+  seen: string | null;
   finalStatus: "finished" | "failed" | "cancelled" | null;
   postProcessed: boolean;
   /** 0 none, 1 runs on events, 2 wants more (4.1). */
@@ -88,6 +90,7 @@ export const blankWorker = (workerID: number): WorkerContext => ({
   startAt: null,
   endAt: null,
   checkedAt: null,
+  seen: null,
   finalStatus: null,
   postProcessed: false,
   eventsRequest: 0,
@@ -172,6 +175,9 @@ const evolutions: Evolve = {
   "worker.killSent": (worker, { at }) => {
     worker.kill = tried(at);
   },
+  "worker.killTroubled": (worker, { at }) => {
+    worker.kill = tried(at);
+  },
   "worker.told": (worker, { at }) => {
     worker.report = tried(at);
   },
@@ -187,7 +193,7 @@ const evolutions: Evolve = {
   },
 };
 
-function submitted(worker: WorkerContext, { event, at }: Step): void {
+function submitted(worker: WorkerContext, { type, event, at }: Step): void {
   const { changes, eventsRequest, dialog } = event as EventOf<"worker.submitted">;
   applyChanges(worker, changes);
   if (dialog) worker.diag = dialog.slice(0, 500);
@@ -197,6 +203,7 @@ function submitted(worker: WorkerContext, { event, at }: Step): void {
   }
   worker.submitAt = at;
   worker.checkedAt = at;
+  worker.seen = type === "worker.submittedRunning" ? lookSteps.running : lookSteps.submitted;
   worker.check = tried(at);
   worker.report = soon(at);
 }
@@ -220,6 +227,11 @@ function looked(worker: WorkerContext, { type, at, part }: Step): void {
   if (type === "worker.seenRunning") running(worker, at);
   if (look.endAt !== undefined) worker.endAt ??= look.endAt;
   if (finals.has(type)) ended(worker, at);
+  // A late `submitted` of a running worker changes nothing (3.1).
+  const late = type === lookSteps.submitted && (worker.seen === lookSteps.running || worker.seen === lookSteps.idle);
+  if (type === worker.seen || late) return;
+  worker.seen = type;
+  worker.report = soon(at);
 }
 const finals = new Set(["worker.finished", "worker.failed", "worker.cancelled", "worker.seenMissed"]);
 
@@ -251,6 +263,7 @@ const active = {
   "worker.lookTroubled": stay,
   "worker.killMarked": stay,
   "worker.killSent": stay,
+  "worker.killTroubled": stay,
   "worker.eventsFed": stay,
   "worker.seenReady": to("ready"),
   "worker.seenRunning": to("running"),
@@ -265,6 +278,7 @@ const over = {
   "worker.closed": stay,
   "worker.killMarked": stay,
   "worker.killSent": stay,
+  "worker.killTroubled": stay,
   "worker.sweepPostponed": stay,
   "worker.forgotten": to("forgotten"),
 };
@@ -290,12 +304,16 @@ export const workerMachine = setup({
         made: {
           description: "Its id is taken; left when its directory and job files are written.",
           tags: "due:feed",
-          on: { "worker.fed": to("fed"), "worker.abandoned": to("abandoned") },
+          on: { "worker.fed": to("fed"), "worker.killMarked": stay, "worker.abandoned": to("abandoned") },
         },
         fed: {
           description: "Ready to be submitted; left when the intent to submit is in the log.",
           tags: "due:submit",
-          on: { "worker.submitting": to("submitting"), "worker.abandoned": to("abandoned") },
+          on: {
+            "worker.submitting": to("submitting"),
+            "worker.killMarked": stay,
+            "worker.abandoned": to("abandoned"),
+          },
         },
         submitting: {
           description: "The batch system is being asked, or was when the daemon ended; left by an outcome or by find.",
@@ -303,6 +321,7 @@ export const workerMachine = setup({
             "worker.submitted": to("submitted"),
             "worker.submittedRunning": to("running"),
             "worker.missed": to("missed"),
+            "worker.killMarked": stay,
             "worker.abandoned": to("abandoned"),
             "worker.absent": to("fed"),
             "worker.held": to("held"),
@@ -314,6 +333,7 @@ export const workerMachine = setup({
             "worker.submitted": to("submitted"),
             "worker.missed": to("missed"),
             "worker.absent": to("fed"),
+            "worker.killMarked": stay,
             "worker.abandoned": to("abandoned"),
           },
         },
@@ -386,6 +406,7 @@ export const workerMachine = setup({
             "worker.failed": "spent",
             "worker.cancelled": "spent",
             "worker.seenMissed": "spent",
+            "worker.missed": "spent",
           },
         },
         spent: { description: "It was marked and has ended." },

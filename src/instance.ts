@@ -3,7 +3,7 @@
  * because nothing in it has a life: it is configuration, lists, and a box of commands.
  */
 import type { WindrowEvent } from "../events/events.ts";
-import { tried, troubled } from "../machines/look.ts";
+import { tried, troubled, untried } from "../machines/look.ts";
 import type { InstanceConfig } from "./config/schema.ts";
 import type { World } from "./world.ts";
 
@@ -14,6 +14,9 @@ export function foldInstance(world: World, event: WindrowEvent, at: number): voi
     case "instance.configured":
       instance.harvesterID = event.harvesterID;
       instance.config = event.config as unknown as InstanceConfig;
+      // The WMS hears of a start, and of the commands that the queues of this configuration want.
+      instance.registered = false;
+      instance.beat = untried();
       return;
     case "instance.queuePlaced":
       world.placements.set(event.queue, event.shard);
@@ -56,5 +59,9 @@ export function foldInstance(world: World, event: WindrowEvent, at: number): voi
     }
     case "instance.commandsAcknowledged":
       for (const id of event.ids) instance.toAcknowledge.delete(id);
+      instance.acknowledgeLook = tried(at);
+      return;
+    case "instance.acknowledgementTroubled":
+      instance.acknowledgeLook = troubled(at);
   }
 }
