@@ -55,10 +55,16 @@ function count(group: FileGroupContext, status: string, by: 1 | -1): void {
   group.counts[status] = (group.counts[status] ?? 0) + by;
 }
 
+/** Key of a new row: its lfn, or lfn#n where rows of that name are there already. Whoever names a row follows it. */
+export function keyOfNew(lfn: string, taken: (key: string) => boolean): string {
+  let key = lfn;
+  for (let n = 2; taken(key); n++) key = `${lfn}#${n}`;
+  return key;
+}
+
 function add(group: FileGroupContext, rows: readonly FileRowEvent[]): void {
   for (const row of rows) {
-    let key = row.lfn;
-    for (let n = 2; key in group.files; n++) key = `${row.lfn}#${n}`;
+    const key = keyOfNew(row.lfn, (name) => name in group.files);
     group.files[key] = { ...row, attemptNr: 0, todelete: false };
     count(group, row.status, 1);
   }
