@@ -69,7 +69,9 @@ export const jobEvents = [
   /** The worker maker gave no answer. */
   many("job.makingTroubled", { why: z.string() }),
   one("job.makingFailed", { error: coded, dialog }),
-  one("job.submitted", { workerID }),
+  one("job.submitted", { workerID, nWorkers: z.number().optional() }),
+  /** OneToMany: a further worker could not be submitted; the others go on (3.7). */
+  one("job.workerMissed", { workerID }),
   /** Temporary failure of a submission, attempts left. */
   one("job.submissionPostponed", { workerID, attempts: z.number(), limit: z.number() }),
   one("job.submissionTroubled", { workerID, why: z.string() }),
@@ -82,13 +84,18 @@ export const jobEvents = [
     startAt: instant.optional(),
     endAt: instant.optional(),
     nCore: z.number().optional(),
+    nWorkers: z.number().optional(),
     pilotClosed: z.literal(true).optional(),
   }),
   many("job.started", {}),
   many("job.idled", {}),
   /** The worker is queued (again) in the batch system. */
   many("job.queuedAgain", {}),
-  many("job.ended", { verdict: z.enum(["finished", "failed", "cancelled"]) }),
+  many("job.ended", {
+    verdict: z.enum(["finished", "failed", "cancelled"]),
+    /** OneToMany: it ended because no worker could be submitted (1.6 step 8). */
+    unsubmitted: z.strictObject({ attempts: z.number() }).optional(),
+  }),
   /** A worker was reported missed by a monitor (3.2). */
   many("job.lost", {}),
   /** The worker's status changed in a way that the WMS is told at once. */

@@ -46,6 +46,8 @@ export interface JobContext {
   nWorkersLimit: number | null;
   maxWorkersInTotal: number | null;
   nWorkersInTotal: number;
+  /** Active ones at the last submission or look. */
+  nWorkers: number;
   moreWorkers: boolean;
   submissionAttempts: number;
   pilotClosed: boolean;
@@ -85,6 +87,7 @@ export const blankJob = (PandaID: number): JobContext => ({
   nWorkersLimit: null,
   maxWorkersInTotal: null,
   nWorkersInTotal: 0,
+  nWorkers: 0,
   moreWorkers: true,
   submissionAttempts: 0,
   pilotClosed: false,
@@ -175,7 +178,15 @@ const evolutions: Evolve = {
   },
   "job.makingFailed": failed,
   "job.submitted": (job, { event, at }) => {
-    const { workerID } = event as EventOf<"job.submitted">;
+    const { workerID, nWorkers } = event as EventOf<"job.submitted">;
+    unbind(job, workerID);
+    job.nWorkers = nWorkers ?? 1;
+    job.workers = [...job.workers, workerID];
+    job.nWorkersInTotal += 1;
+    job.submit = tried(at);
+  },
+  "job.workerMissed": (job, { event, at }) => {
+    const { workerID } = event as EventOf<"job.workerMissed">;
     unbind(job, workerID);
     job.workers = [...job.workers, workerID];
     job.nWorkersInTotal += 1;
@@ -209,14 +220,21 @@ const evolutions: Evolve = {
     if (seen.startAt !== undefined) job.startAt = seen.startAt;
     if (seen.endAt !== undefined) job.endAt = seen.endAt;
     if (seen.nCore !== undefined) job.nCore = seen.nCore;
+    if (seen.nWorkers !== undefined) job.nWorkers = seen.nWorkers;
     if (seen.pilotClosed) job.pilotClosed = true;
   },
   "job.reportOwed": (job, { at }) => {
     job.report = soon(at);
   },
   "job.ended": (job, { event, at }) => {
-    job.verdict = (event as EventOf<"job.ended">).verdict;
+    const { verdict, unsubmitted } = event as EventOf<"job.ended">;
+    job.verdict = verdict;
     job.endAt ??= at;
+    if (unsubmitted) {
+      job.submissionAttempts = unsubmitted.attempts;
+      job.nWorkers = 1;
+      job.nWorkersInTotal += 1;
+    }
     job.boundTo = [];
     job.moreWorkers = false;
   },
@@ -294,7 +312,13 @@ const stay = { actions: "evolve" } as const;
 const to = (target: string) => ({ target, actions: "evolve" }) as const;
 
 /** Answered in every state until the job is done. */
-const anytime = { "job.superseded": to("forgotten"), "job.told": stay, "job.untold": stay, "job.reportOwed": stay, "job.eventsRemaining": stay };
+const anytime = {
+  "job.superseded": to("forgotten"),
+  "job.told": stay,
+  "job.untold": stay,
+  "job.reportOwed": stay,
+  "job.eventsRemaining": stay,
+};
 const killable = { "job.killAsked": stay, "job.killed": to("killed") };
 const staging = {
   "job.stageOutTriggered": stay,
@@ -313,6 +337,7 @@ const withWorker = {
   "job.makingSkipped": stay,
   "job.makingTroubled": stay,
   "job.submitted": stay,
+  "job.workerMissed": stay,
   "job.submissionPostponed": stay,
   "job.submissionTroubled": stay,
   "job.started": to("running"),

@@ -68,6 +68,9 @@ export function evolveQueue(queue: QueueContext, { type, event, at }: Step): voi
       queue.stats = soon(at);
       queue.statsAsked = true;
       return;
+    case "queue.orderFilled":
+      queue.ordered = Object.fromEntries(Object.entries(queue.ordered).map(([key, n]) => [key, Math.max(n - 1, 0)]));
+      return;
     case "queue.statsTold":
       queue.stats = tried(at);
       queue.statsAsked = false;
@@ -80,7 +83,13 @@ export function evolveQueue(queue: QueueContext, { type, event, at }: Step): voi
 
 const stay = { actions: "evolve" } as const;
 const to = (target: string) => ({ target, actions: "evolve" }) as const;
-const told = { "queue.statsTold": stay, "queue.statsUntold": stay, "queue.statsAsked": stay, "queue.jobRefused": stay };
+const told = {
+  "queue.orderFilled": stay,
+  "queue.statsTold": stay,
+  "queue.statsUntold": stay,
+  "queue.statsAsked": stay,
+  "queue.jobRefused": stay,
+};
 
 export const queueMachine = setup({
   types: { context: {} as QueueContext, events: {} as Step },

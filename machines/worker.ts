@@ -194,9 +194,8 @@ const evolutions: Evolve = {
 };
 
 function submitted(worker: WorkerContext, { type, event, at }: Step): void {
-  const { changes, eventsRequest, dialog } = event as EventOf<"worker.submitted">;
+  const { changes, eventsRequest } = event as EventOf<"worker.submitted">;
   applyChanges(worker, changes);
-  if (dialog) worker.diag = dialog.slice(0, 500);
   if (eventsRequest) {
     worker.eventsRequest = 2;
     worker.eventsRequestParams = eventsRequest;

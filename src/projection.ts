@@ -60,6 +60,8 @@ export function fold(world: World, record: Folded, watch?: Watcher): void {
       const step: Step = part === undefined ? { type, event, at: record.at } : { type, event, at: record.at, part };
       const position = `${stem}/${n++}`;
       apply(world, kind, id, step, position, watch);
+      if (type === "worker.submitted" || type === "worker.submittedRunning" || type === "worker.missed")
+        fillOrder(world, id, step, `${stem}/${n++}`, watch);
       if (kind === "fileGroup") settle(world, String(id), step, `${stem}/${n++}`, watch);
     }
     if (event.type.startsWith("instance.")) foldInstance(world, event, record.at);
@@ -70,12 +72,13 @@ export function fold(world: World, record: Folded, watch?: Watcher): void {
 /** The entities that an event names, with the name that the event has for each. */
 function* targets(event: WindrowEvent): Generator<Target> {
   const { type } = event;
-  if (type === "worker.looked") {
+  if (type === "worker.submitted" || type === "worker.missed") {
+    const running = type === "worker.submitted" && event.running;
+    yield ["worker", event.workerID, running ? "worker.submittedRunning" : type];
+  } else if (type === "worker.looked") {
     for (const look of event.workers)
       yield ["worker", look.workerID, lookSteps[look.status], look satisfies WorkerLook];
     for (const id of event.unchanged) yield ["worker", id, "worker.unchanged"];
-  } else if (type === "worker.submitted") {
-    yield ["worker", event.workerID, event.running ? "worker.submittedRunning" : type];
   } else if (type.startsWith("job.")) {
     yield* jobTargets(event as EventOf<"job.closed" | "job.fetched">);
   } else if ("workerIDs" in event && event.type !== "call.intended") {
@@ -186,7 +189,7 @@ function apply(world: World, kindName: Kind, id: number | string, step: Step, po
   entity.steps += 1;
   if (after.final) map.delete(id);
   else tally(world, kindName, entity);
-  if (kindName === "job" && step.type === "job.forgotten") forgetFiles(world, id as number);
+  if (kindName === "job" && after.final) forgetFiles(world, id as number);
   watch?.({ kind: kindName, id, position, step, before: before.key, after: after.key, entity });
 }
 
@@ -198,6 +201,15 @@ function settle(world: World, id: string, cause: Step, position: string, watch?:
   const waiting = (counts["to_prepare"] ?? 0) + (counts["preparing"] ?? 0) + (counts["triggered"] ?? 0);
   if (openWork(counts) !== null || waiting > 0 || counts["pending"]) return;
   apply(world, "fileGroup", id, { type: "fileGroup.settled", event: cause.event, at: cause.at }, position, watch);
+}
+
+/** A worker that was submitted, or failed to be, counts against what the WMS ordered of its queue (5, 6.6). */
+function fillOrder(world: World, workerID: number | string, cause: Step, position: string, watch?: Watcher): void {
+  const queue = world.workers.get(workerID as number)?.ctx.queue;
+  const entity = queue === undefined ? undefined : world.queues.get(queue);
+  if (!entity || !Object.values(entity.ctx.ordered).some((n) => n > 0)) return;
+  const step: Step = { type: "queue.orderFilled", event: cause.event, at: cause.at };
+  apply(world, "queue", entity.ctx.queue, step, position, watch);
 }
 
 function noteAnomaly(world: World, anomaly: World["anomalies"][number]): void {

@@ -102,18 +102,19 @@ const preparationRules: readonly Rule[] = [
 /** Jobs that may get a worker, by queue, in the order of lifecycle 6.5. Taken by the submitter as it plans. */
 const submission: Rule = job("submitJobs", "submit", (world, entity, id) => {
   const { ctx } = entity;
-  if (!entity.state.tags.has("due:submit") && !mayGrow(world, entity)) return null;
+  if (!entity.state.tags.has("due:submit") && !mayGrow(entity)) return null;
   const { submitter } = world.settings;
   const { dueAt } = byLook(ctx.submit, submitter.checkInterval, submitter.lockInterval, id);
   return { dueAt, order: [-ctx.priority, ctx.taskID ?? -1, id], partition: ctx.queue };
 });
 
 /** Whether a job with workers may have more of them (OneToMany, lifecycle 3.7). */
-function mayGrow(world: World, { state, ctx }: Job): boolean {
+function mayGrow({ state, ctx }: Job): boolean {
   if (ctx.nWorkersLimit === null || !ctx.moreWorkers) return false;
   if (state.life !== "submitted" && state.life !== "running") return false;
-  const active = world.activeWorkersOf(ctx).length;
-  return active < ctx.nWorkersLimit && (ctx.maxWorkersInTotal === null || ctx.nWorkersInTotal < ctx.maxWorkersInTotal);
+  return (
+    ctx.nWorkers < ctx.nWorkersLimit && (ctx.maxWorkersInTotal === null || ctx.nWorkersInTotal < ctx.maxWorkersInTotal)
+  );
 }
 
 const stageRules: readonly Rule[] = [

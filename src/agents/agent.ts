@@ -94,7 +94,8 @@ export type Ask =
 
 /** One run of a duty. */
 export type Run = Generator<Ask, void, unknown>;
-type Part<T> = Generator<Ask, T, unknown>;
+/** Part of a run that gives something back. */
+export type Part<T> = Generator<Ask, T, unknown>;
 
 /** Calls a plug-in. */
 export function* call(wanted: Call): Part<Reply> {
@@ -154,10 +155,17 @@ export function verdictOf(reply: Answered): { readonly ok: boolean | null; reado
   return reply.value as { ok: boolean | null; dialog: string };
 }
 
-/** Records the intent of a creating call, then makes it: claim, read back, act (design 3). */
-export function* create(world: World, wanted: Call & { notAfterAt: number }, of: CallSubject): Part<Reply> {
-  const queue = wanted.queue ?? "";
-  yield* record(shardOfCall(world, wanted), wanted.key, [
+/**
+ * Records the intent of a creating call, then makes it: claim, read back, act (design 3). `queue` says whose shard keeps
+ * it; the control shard where the call concerns no queue.
+ */
+export function* create(
+  world: World,
+  wanted: Call & { notAfterAt: number },
+  of: CallSubject,
+  queue: string = wanted.queue ?? "",
+): Part<Reply> {
+  yield* record(queue === "" ? 0 : world.shardOf(queue), wanted.key, [
     {
       type: "call.intended",
       key: wanted.key,
@@ -171,7 +179,6 @@ export function* create(world: World, wanted: Call & { notAfterAt: number }, of:
   return yield* call(wanted);
 }
 type CallSubject = { readonly PandaID?: number; readonly workerIDs?: number[] };
-const shardOfCall = (world: World, wanted: Call): number => (wanted.queue === null ? 0 : world.shardOf(wanted.queue));
 
 /**
  * The events that end a creating call. Where the outcome is unknown the call stays open for the recoverer, unless

@@ -1,0 +1,238 @@
+/**
+ * Planning of workers: how many each queue of a site gets, which jobs go to which of them, and their making (lifecycle
+ * 1.6 steps 1 to 4, 6). The decision with its inputs and the limit that bound it is an event, so that "why is nothing
+ * submitted?" has an answer. It must never make a worker outside: that is what the log has first.
+ */
+import type { WindrowEvent } from "../../events/events.ts";
+import type { QueueConfig } from "../config/schema.ts";
+import type { WorkerDraft } from "../plugins/contract.ts";
+import { type PlanEntry, planWorkers } from "../sizing/plan.ts";
+import { type Chunk, chunkJobs, type MakerNumbers, sizeDynamically, workerCounts } from "../sizing.ts";
+import { resolveAccessPoint } from "../specs/accessPoint.ts";
+import type { World } from "../world.ts";
+import {
+  call,
+  callAll,
+  type Duty,
+  type Part,
+  type Reply,
+  type Run,
+  record,
+  reserve,
+  type Traits,
+  take,
+  traits,
+} from "./agent.ts";
+import { jobWithInputs } from "./handing.ts";
+
+const SETUPFAILURE = 1110;
+
+export const planning: Duty = {
+  name: "planWorkers",
+  limit: () => Number.MAX_SAFE_INTEGER,
+  batches: (world, ids) => {
+    const sites = new Map<string, string[]>();
+    for (const queue of ids as readonly string[]) {
+      const { siteName } = world.queueConfig(queue);
+      sites.set(siteName, [...(sites.get(siteName) ?? []), queue]);
+    }
+    return [...sites.values()];
+  },
+  run: function* plan(world, { ids, now }): Run {
+    for (const queue of (ids as readonly string[]).toSorted()) yield* planQueue(world, queue, now);
+  },
+};
+
+function* planQueue(world: World, queue: string, now: number): Run {
+  const config = world.queueConfig(queue);
+  const shard = world.shardOf(queue);
+  const throttled = yield* throttling(config, now);
+  const plan = planWorkers({
+    queue: config,
+    workers: workerCounts(world.workerTallies.get(queue)),
+    ordered: world.queues.get(queue)?.ctx.ordered ?? {},
+    lists: Object.fromEntries([...world.instance.lists].map(([name, { data }]) => [name, data])),
+    submitter: world.settings.submitter,
+    throttled,
+  });
+  const entries = plan.entries.map((entry) => ({ ...entry }));
+  yield* record(shard, `plan:${queue}:${now}`, [{ type: "queue.planned", queue, plan: entries, bound: plan.bound }]);
+  for (const entry of plan.entries) yield* makeWorkers(world, config, entry, now);
+}
+
+/** Why the throttler holds the queue back; null where there is none, or it does not. Its trouble holds nothing back. */
+function* throttling(config: QueueConfig, now: number): Part<string | null> {
+  if (!config.plugins.throttler) return null;
+  const { queueName: queue } = config;
+  const reply = yield* call({
+    method: "toBeThrottled",
+    plugin: "throttler",
+    queue,
+    key: `toBeThrottled:${queue}:${now}`,
+    args: { plain: [config] },
+  });
+  if (!reply.ok) return null;
+  const { throttle, dialog } = reply.value as { throttle: boolean; dialog: string };
+  return throttle ? dialog || "throttled" : null;
+}
+
+function* makeWorkers(world: World, config: QueueConfig, entry: PlanEntry, now: number): Run {
+  const { queueName: queue } = config;
+  const maker = yield* traits(queue, "workerMaker");
+  const nWorkers = yield* sized(world, config, entry, maker, now);
+  if (nWorkers <= 0) return;
+  const numbers = numbersOf(maker);
+  const slots = nWorkers + entry.nReady;
+  const wanted =
+    config.mapType === "OneToMany"
+      ? Math.ceil(slots / numbers.nWorkersPerJob)
+      : slots * numbersPerWorker(config, numbers);
+  const ids = config.mapType === "NoJob" ? [] : yield* take("submitJobs", queue, wanted);
+  const eligible = ids.flatMap((id) => world.jobs.get(id as number)?.ctx ?? []);
+  const { chunks } = chunkJobs(config, { nWorkers, nReady: entry.nReady }, numbers, eligible);
+  if (chunks.length === 0) return;
+  const replies = yield* callAll(chunks.map((chunk) => makeCall(world, config, entry, chunk, now)));
+  // As in the original, one exception of the maker spoils all that was to be made with it (lifecycle 1.6 step 2).
+  const trouble = replies.find((reply) => !reply.ok);
+  const made = trouble ? [] : chunks.filter((_, i) => draftOf(replies[i]) !== null);
+  const unmade = chunks.filter((chunk) => !made.includes(chunk)).flatMap(({ PandaIDs }) => PandaIDs);
+  const workerIDs = yield* reserve(world.shardOf(queue), made.length);
+  const batch = `${queue}:${entry.resourceType}:${entry.pilotType}:${now}`;
+  yield* record(world.shardOf(queue), `make:${batch}`, [
+    ...made.flatMap((chunk, i) => {
+      const draft = draftOf(replies[chunks.indexOf(chunk)]);
+      return draft ? making(world, config, entry, { chunk, draft, batch, workerID: workerIDs[i] ?? 0 }) : [];
+    }),
+    ...failing([...new Set(unmade)], trouble, maker["skipOnFail"] === true),
+  ]);
+}
+
+/** Workers to make, with the ready ones (lifecycle 6.4, end). */
+function* sized(world: World, config: QueueConfig, entry: PlanEntry, maker: Traits, now: number): Part<number> {
+  const { queueName: queue } = config;
+  const planned = entry.n + entry.nReady;
+  if (planned <= 0 || maker["dynamicSizing"] !== true) return planned;
+  const reply = yield* call({
+    method: "numReadyResources",
+    plugin: "workerMaker",
+    queue,
+    key: `numReadyResources:${queue}:${now}`,
+    args: { plain: [] },
+  });
+  const ready = reply.ok ? (reply.value as number) : 0;
+  const staticWorkers = typeof maker["staticWorkers"] === "number" ? maker["staticWorkers"] : null;
+  const present = { queued: 0, running: 0 };
+  for (const { status, n } of workerCounts(world.workerTallies.get(queue))) {
+    if (status === "running") present.running += n;
+    else if (status === "submitted" || status === "idle" || status === "pending") present.queued += n;
+  }
+  return sizeDynamically(planned, ready, staticWorkers, present).value;
+}
+
+function numbersOf(maker: Traits): MakerNumbers {
+  const numberOr = <T>(value: unknown, otherwise: T): number | T => (typeof value === "number" ? value : otherwise);
+  return {
+    nJobsPerWorker: numberOr(maker["nJobsPerWorker"], 1),
+    nWorkersPerJob: numberOr(maker["nWorkersPerJob"], 1),
+    maxWorkersPerJobInTotal: numberOr(maker["maxWorkersPerJobInTotal"], 10),
+    maxWorkersPerJobPerCycle: numberOr(maker["maxWorkersPerJobPerCycle"], null),
+  };
+}
+
+const numbersPerWorker = (config: QueueConfig, { nJobsPerWorker }: MakerNumbers): number =>
+  config.mapType === "ManyToOne" ? Math.max(nJobsPerWorker, 1) : 1;
+
+function makeCall(world: World, config: QueueConfig, entry: PlanEntry, chunk: Chunk, now: number) {
+  const { queueName: queue } = config;
+  const jobs = chunk.PandaIDs.flatMap((id) => world.jobs.get(id) ?? []);
+  const { jobType, resourceType, prodSourceLabel } = entry;
+  const resourceTypes = world.instance.lists.get("resource_types.json")?.data;
+  return {
+    method: "makeWorker" as const,
+    plugin: "workerMaker" as const,
+    queue,
+    key: `makeWorker:${chunk.PandaIDs[0] ?? queue}:${now}`,
+    args: {
+      jobs: jobs.map((job) => jobWithInputs(world, job)),
+      extra: {
+        jobType,
+        resourceType,
+        prodSourceLabel,
+        queue: config,
+        ...(Array.isArray(resourceTypes) ? { resourceTypes } : {}),
+      },
+    },
+  };
+}
+
+const draftOf = (reply: Reply | undefined): WorkerDraft | null =>
+  reply?.ok ? (reply.value as WorkerDraft | null) : null;
+
+interface Making {
+  readonly chunk: Chunk;
+  readonly draft: WorkerDraft;
+  readonly batch: string;
+  readonly workerID: number;
+}
+
+function making(
+  world: World,
+  config: QueueConfig,
+  entry: PlanEntry,
+  { chunk, draft, batch, workerID }: Making,
+): WindrowEvent[] {
+  const { harvesterID } = world.instance;
+  const { workAttributes, jobType = entry.jobType, resourceType = entry.resourceType, ...asked } = draft;
+  const template = config.plugins.messenger["accessPoint"];
+  const facts = { workerID, harvesterID, computingSite: config.queueName, ...asked, jobType, resourceType };
+  const events = onEvents(world, chunk) ? { eventsRequest: 1 } : {};
+  const synced = config.mapType === "NoJob" || config.truePilot || config.noHeartbeat.includes("finished");
+  const { nWorkersLimit, maxWorkersInTotal } = chunk;
+  return [
+    {
+      type: "worker.made",
+      workerID,
+      queue: config.queueName,
+      key: `windrow:${harvesterID}:${workerID}`,
+      batch,
+      mapType: config.mapType,
+      pandaIDs: [...chunk.PandaIDs],
+      hasJob: config.mapType !== "NoJob",
+      ...asked,
+      jobType,
+      resourceType,
+      accessPoint: typeof template === "string" ? resolveAccessPoint(template, facts) : "",
+      ...(synced ? { syncLevel: 1 } : {}),
+      ...events,
+      ...(workAttributes ? { attributes: { ...workAttributes } } : {}),
+    },
+    ...chunk.PandaIDs.map(
+      (PandaID): WindrowEvent => ({
+        type: "job.bound",
+        PandaID,
+        workerID,
+        ...(nWorkersLimit === undefined ? {} : { nWorkersLimit }),
+        ...(typeof maxWorkersInTotal === "number" ? { maxWorkersInTotal } : {}),
+      }),
+    ),
+  ];
+}
+
+/** Whether the first job of the worker runs on event ranges (lifecycle 4.1). */
+function onEvents(world: World, { PandaIDs: [first] }: Chunk): boolean {
+  const params = first === undefined ? undefined : world.jobs.get(first)?.ctx.params;
+  return ["eventService", "cloneJob", "isHPO"].some((name) => {
+    const value = params?.[name];
+    return value !== undefined && value !== null && value !== "" && value !== "NULL" && value !== false;
+  });
+}
+
+/** Jobs whose worker could not be made: tried again where the maker says so or gave no answer, else failed (D1). */
+function failing(PandaIDs: number[], trouble: Reply | undefined, skipOnFail: boolean): WindrowEvent[] {
+  if (PandaIDs.length === 0) return [];
+  const dialog = "failed to make a worker";
+  if (skipOnFail) return [{ type: "job.makingSkipped", PandaIDs, dialog }];
+  if (trouble && !trouble.ok) return [{ type: "job.makingTroubled", PandaIDs, why: trouble.why }];
+  const error = { code: SETUPFAILURE, diag: dialog };
+  return PandaIDs.map((PandaID) => ({ type: "job.makingFailed", PandaID, error, dialog }));
+}

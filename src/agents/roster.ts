@@ -1,0 +1,20 @@
+/**
+ * All agents by Harvester's names, each with its duties in the order in which one cycle does them.
+ */
+import type { Duty } from "./agent.ts";
+import { jobFetcher } from "./jobFetcher.ts";
+import { monitor } from "./monitor.ts";
+import { preparator } from "./preparator.ts";
+import { recoverer } from "./recoverer.ts";
+import { submitter } from "./submitter.ts";
+
+export const agents = {
+  jobFetcher,
+  preparator,
+  submitter,
+  monitor,
+  recoverer,
+} as const satisfies Record<string, readonly Duty[]>;
+
+/** Name of an agent. */
+export type AgentName = keyof typeof agents;

@@ -1,0 +1,198 @@
+/**
+ * The loop. It asks the scheduler what is due, starts the duties of the agents, gives them what they ask for, and turns
+ * again when something has been recorded or time has come. It decides nothing, and nothing is remembered here that the
+ * log does not say: what runs in a duty is lost with the process, and due again in the next.
+ */
+import { parseEvents, type WindrowEvent } from "../events/events.ts";
+import type { Ask, Duty, Run } from "./agents/agent.ts";
+import { type AgentName, agents } from "./agents/roster.ts";
+import type { Plugins } from "./calls.ts";
+import { type Configuration, configuring, type Decided } from "./configure.ts";
+import { type Journal, openJournal } from "./log/journal.ts";
+import type { Log } from "./log/log.ts";
+import type { Snapshot } from "./log/snapshot.ts";
+import { type Folded, type Frozen, fold, type Transition, thaw } from "./projection.ts";
+import { Scheduler, type Taken } from "./scheduler.ts";
+import { World } from "./world.ts";
+
+export interface EngineOptions {
+  readonly log: Log;
+  readonly plugins: Plugins;
+  /** Epoch ms. */
+  readonly now: () => number;
+  /** Instance name and boot number: two starts never share it. */
+  readonly owner: string;
+  readonly config: Configuration;
+  /** Where to begin folding; the whole log where it is missing. */
+  readonly snapshot?: Snapshot & { readonly state: Frozen };
+  /** Compare every record with what its bytes read as. */
+  readonly verifyEvents?: boolean;
+  /** Told of every step that an entity makes from now on. */
+  readonly watch?: (transition: Transition) => void;
+  /** Told of every record after it was folded, replayed ones included. */
+  readonly onRecord?: (record: Folded) => void;
+}
+
+/** Opens the journal, restores the World, and brings the configuration into it. @throws as `openJournal`, PlacementRefused */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const world = new World();
+  const scheduler = new Scheduler(world);
+  let live = false;
+  const { snapshot } = options;
+  if (snapshot) thaw(snapshot.state, world);
+  const watch = (transition: Transition): void => {
+    scheduler.touch(transition);
+    options.watch?.(transition);
+  };
+  const journal = await openJournal<WindrowEvent>({
+    ...options,
+    parseEvents,
+    ...(snapshot ? { restoredFrom: snapshot.cursors } : {}),
+    fold: (record) => {
+      fold(world, record, live ? watch : undefined);
+      if (live) scheduler.placeInstance();
+      options.onRecord?.(record);
+    },
+  });
+  const engine = new Engine(world, scheduler, journal, options);
+  await engine.configure(options.config);
+  await engine.orphan();
+  live = true;
+  scheduler.placeAll();
+  return engine;
+}
+
+export class Engine {
+  readonly world: World;
+  readonly journal: Journal<WindrowEvent>;
+  readonly #scheduler: Scheduler;
+  readonly #plugins: Plugins;
+  readonly #now: () => number;
+  /** Entities at work, by duty: with the duty's limit they bound what runs at once. */
+  readonly #atWork = new Map<string, number>();
+  readonly #runs = new Set<Promise<void>>();
+  /** Worker numbers given away in this process, by shard; the log knows those that were used. */
+  readonly #numbers = new Map<number, number>();
+  #failure: Error | undefined;
+  #wake: () => void = () => undefined;
+
+  constructor(world: World, scheduler: Scheduler, journal: Journal<WindrowEvent>, options: EngineOptions) {
+    this.world = world;
+    this.journal = journal;
+    this.#scheduler = scheduler;
+    this.#plugins = options.plugins;
+    this.#now = options.now;
+  }
+
+  /** Turns until `stop`, then lets what runs come to its end. @throws what a duty or the log threw: reopen and verify. */
+  async run(stop: AbortSignal): Promise<void> {
+    stop.addEventListener("abort", () => this.#wake(), { once: true });
+    while (!stop.aborted && !this.#failure) {
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      const now = this.#now();
+      for (const name of Object.keys(agents) as AgentName[]) for (const duty of agents[name]) this.#start(duty, now);
+      const at = this.#scheduler.nextAt();
+      const timer = at === null ? undefined : setTimeout(this.#wake, Math.min(Math.max(at - this.#now(), 1), 60_000));
+      await woken;
+      clearTimeout(timer);
+      // What was committed together is answered together.
+      await new Promise(setImmediate);
+    }
+    await this.idle();
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** One cycle of one agent, to its end: each of its duties once, in order. */
+  async cycle(name: AgentName): Promise<void> {
+    for (const duty of agents[name]) await Promise.all(this.#start(duty, this.#now()));
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Resolves when nothing runs. */
+  async idle(): Promise<void> {
+    while (this.#runs.size > 0) await Promise.all(this.#runs);
+  }
+
+  /** Brings another configuration into force. @throws PlacementRefused, and then the old one stays. */
+  async configure(config: Configuration): Promise<readonly Decided[]> {
+    const decided = configuring(this.world, config);
+    for (const { shard, events } of decided) await this.journal.decide({ shard, cause: "configuration", events });
+    if (decided.length > 0) this.#scheduler.placeAll();
+    return decided;
+  }
+
+  /** Calls that an earlier process left without an outcome: the recoverer will ask what became of them. */
+  async orphan(): Promise<void> {
+    for (const [key, { state, ctx }] of this.world.calls) {
+      if (state.life !== "open") continue;
+      const shard = ctx.queue === "" ? 0 : this.world.shardOf(ctx.queue);
+      await this.journal.decide({ shard, cause: key, events: [{ type: "call.orphaned", key }] });
+    }
+  }
+
+  /** Starts the runs of a duty for what is due, as far as its limit allows. */
+  #start(duty: Duty, now: number): Promise<void>[] {
+    const room = duty.limit(this.world) - (this.#atWork.get(duty.name) ?? 0);
+    const ids = room > 0 ? this.#scheduler.take(duty.name, now, room) : [];
+    if (ids.length === 0) return [];
+    const batches = duty.batches?.(this.world, ids) ?? ids.map((id) => [id]);
+    return batches.map((batch) => this.#track(duty, batch, duty.run(this.world, { ids: batch, now })));
+  }
+
+  #track(duty: Duty, ids: readonly (number | string)[], run: Run): Promise<void> {
+    const taken: Taken[] = ids.map((id) => ({ rule: duty.name, id }));
+    this.#count(duty.name, ids.length);
+    const done = this.#perform(run, taken)
+      .catch((error: unknown) => {
+        this.#failure ??= error instanceof Error ? error : new Error(String(error));
+      })
+      .finally(() => {
+        this.#count(duty.name, -ids.length);
+        this.#runs.delete(done);
+        this.#scheduler.release(taken);
+        this.#wake();
+      });
+    this.#runs.add(done);
+    return done;
+  }
+
+  #count(duty: string, by: number): void {
+    this.#atWork.set(duty, (this.#atWork.get(duty) ?? 0) + by);
+  }
+
+  async #perform(run: Run, taken: Taken[]): Promise<void> {
+    for (let step = run.next(undefined); !step.done; ) step = run.next(await this.#give(step.value, taken));
+  }
+
+  async #give(ask: Ask, taken: Taken[]): Promise<unknown> {
+    switch (ask.ask) {
+      case "call":
+        return this.#plugins.invoke(ask.call);
+      case "calls":
+        return Promise.all(ask.calls.map((call) => this.#plugins.invoke(call)));
+      case "record":
+        await this.journal.decide({ shard: ask.shard, cause: ask.cause, events: ask.events });
+        return this.#wake();
+      case "traits":
+        return this.#plugins.traits(ask.queue, ask.plugin);
+      case "reserve":
+        return this.#reserve(ask.shard, ask.n);
+      case "take": {
+        const ids = this.#scheduler.take(ask.rule, this.#now(), ask.n, ask.partition);
+        taken.push(...ids.map((id) => ({ rule: ask.rule, id })));
+        return ids;
+      }
+    }
+  }
+
+  #reserve(shard: number, n: number): readonly number[] {
+    const { shards } = this.world.settings.windrow;
+    const seen = this.world.instance.lists.get("maxWorkerID")?.data;
+    const known = typeof seen === "number" ? Math.floor(seen / shards) : 0;
+    const last = Math.max(known, this.world.workerNumbers.get(shard) ?? 0, this.#numbers.get(shard) ?? 0);
+    this.#numbers.set(shard, last + n);
+    return Array.from({ length: n }, (_, i) => (last + 1 + i) * shards + shard);
+  }
+}
