@@ -258,8 +258,10 @@ const evolutions: Evolve = {
     job.stage = troubled(at);
   },
   "job.stageOutRefused": (job, { event, at }) => {
-    setErrorOnce(job, (event as EventOf<"job.stageOutRefused">).error);
-    job.stage = tried(at);
+    const { error, step } = event as EventOf<"job.stageOutRefused">;
+    setErrorOnce(job, error);
+    // A job that has ended goes on with its other files at once; what is in flight is looked at in its turn (1.8).
+    job.stage = step === "check" || job.verdict === null ? tried(at) : soon(at);
     job.report = soon(at);
   },
   "job.transferStarted": (job) => {

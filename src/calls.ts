@@ -100,7 +100,8 @@ export class ConfiguredPlugins implements Plugins {
     const name = contract.names.find((each) => typeof Reflect.get(loaded.plugin, each) === "function");
     if (name === undefined) return trouble("missing", "the plug-in does not offer it");
     if (call.notAfterAt !== undefined && this.#calling.now() > call.notAfterAt) {
-      return trouble("refused", "it waited for its turn until it was too late to begin; it was not called");
+      // Not "refused": that says what a plug-in answered, and a zipper's refused answer is a failure (1.8).
+      return trouble("threw", "it waited for its turn until it was too late to begin; it was not called");
     }
     const specs = specsOf(call.args, began);
     const seconds = this.#deadline(call, contract);
@@ -308,8 +309,8 @@ function patchesOf(spec: JobSpec, argument: JobArgument): readonly KeyedPatch[] 
   const read = (files: JobSpec["inFiles"], given: readonly FileArgument[]): KeyedPatch[] =>
     files.flatMap((file, i) => {
       const set = file.changes()?.set;
-      const key = given[i]?.key;
-      return set && key !== undefined ? [{ key, set }] : [];
+      const { key, members = [] } = given[i] ?? {};
+      return [...(set && key !== undefined ? [{ key, set }] : []), ...read(file.associatedFiles, members)];
     });
   return [...read(spec.inFiles, argument.in), ...read(spec.outFiles, argument.out)];
 }

@@ -56,11 +56,12 @@ export interface FileSpec extends FileData {}
 /** One file in the hands of a plug-in (specs.md 4). */
 export class FileSpec {
   /** The members of this zip file, for the zipper (lifecycle 1.8). */
-  readonly associatedFiles: FileSpec[] = [];
+  readonly associatedFiles: FileSpec[];
   readonly #before: Readonly<Record<string, unknown>>;
 
-  constructor(data: FileData) {
+  constructor({ members = [], ...data }: FileData & { readonly members?: readonly FileData[] }) {
     Object.assign(this, data);
+    this.associatedFiles = members.map((member) => new FileSpec(member));
     this.#before = { ...data };
   }
 
