@@ -119,6 +119,8 @@ export const jobEvents = [
   one("job.killed", { error: coded }),
   /** The final state is known to the WMS (J17). */
   many("job.closed", { suppressed: z.literal(true).optional() }),
+  /** The WMS had fewer event ranges than asked: no further workers (4.1). */
+  one("job.growthEnded", {}),
   one("job.eventsRemaining", { n: z.number() }),
   /** Old enough to be forgotten, but a worker of it is alive (1.12). */
   many("job.kept", { why: z.string() }),

@@ -90,7 +90,11 @@ export const workerEvents = [
   /** The WMS knows the final status: no further updates (3.10). */
   many("worker.closed", {}),
   many("worker.untold", { why: z.string() }),
+  /** The WMS assigned event ranges, by PandaID; they are the worker's even if feeding fails (C31). */
+  one("worker.eventsReceived", { ranges: z.record(z.string(), z.array(z.unknown())) }),
   many("worker.eventsFed", {}),
+  /** No ranges came, or the payload could not be given them: asked again after lockInterval (4.1). */
+  many("worker.eventsUnfed", { why: z.string() }),
   /** Swept: the worker leaves the World. */
   many("worker.forgotten", {}),
   many("worker.sweepPostponed", { why: z.string() }),

@@ -292,6 +292,9 @@ const evolutions: Evolve = {
     setErrorOnce(job, (event as EventOf<"job.killed">).error);
     job.report = soon(at);
   },
+  "job.growthEnded": (job) => {
+    job.moreWorkers = false;
+  },
   "job.eventsRemaining": (job, { event }) => {
     job.nRemainingEvents = (event as EventOf<"job.eventsRemaining">).n;
   },
@@ -320,6 +323,7 @@ const anytime = {
   "job.untold": stay,
   "job.reportOwed": stay,
   "job.eventsRemaining": stay,
+  "job.growthEnded": stay,
 };
 const killable = { "job.killAsked": stay, "job.killed": to("killed") };
 const staging = {

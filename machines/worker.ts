@@ -50,6 +50,8 @@ export interface WorkerContext {
   /** 0 none, 1 runs on events, 2 wants more (4.1). */
   eventsRequest: number;
   eventsRequestParams: Record<string, unknown> | null;
+  /** Ranges that the WMS assigned and the payload has not been given yet. */
+  eventRanges: Record<string, readonly unknown[]> | null;
   nJobsToRefill: number;
   prepare: Look;
   check: Look;
@@ -95,6 +97,7 @@ export const blankWorker = (workerID: number): WorkerContext => ({
   postProcessed: false,
   eventsRequest: 0,
   eventsRequestParams: null,
+  eventRanges: null,
   nJobsToRefill: 0,
   prepare: untried(),
   check: untried(),
@@ -128,6 +131,7 @@ function running(worker: WorkerContext, at: number): void {
 }
 
 function ended(worker: WorkerContext, at: number): void {
+  worker.startAt ??= at;
   worker.endAt ??= at;
 }
 
@@ -153,10 +157,9 @@ const evolutions: Evolve = {
     worker.diag = dialog.slice(0, 500);
     worker.pilotClosed = true;
     worker.submitAt = at;
-    ended(worker, at);
+    worker.endAt ??= at;
     worker.report = soon(at);
   },
-  "worker.abandoned": (worker, { at }) => ended(worker, at),
   "worker.absent": (worker, { at }) => {
     worker.prepare = soon(at);
   },
@@ -184,9 +187,17 @@ const evolutions: Evolve = {
   "worker.untold": (worker, { at }) => {
     worker.report = tried(at);
   },
+  "worker.eventsReceived": (worker, { event }) => {
+    worker.eventRanges = (event as EventOf<"worker.eventsReceived">).ranges;
+  },
+  "worker.eventsUnfed": (worker, { at }) => {
+    worker.feed = troubled(at);
+  },
   "worker.eventsFed": (worker) => {
     worker.eventsRequest = 1;
     worker.eventsRequestParams = null;
+    worker.eventRanges = null;
+    worker.feed = untried();
   },
   "worker.sweepPostponed": (worker, { at }) => {
     worker.sweep = tried(at);
@@ -263,7 +274,9 @@ const active = {
   "worker.killMarked": stay,
   "worker.killSent": stay,
   "worker.killTroubled": stay,
+  "worker.eventsReceived": stay,
   "worker.eventsFed": stay,
+  "worker.eventsUnfed": stay,
   "worker.seenReady": to("ready"),
   "worker.seenRunning": to("running"),
   "worker.seenIdle": to("idle"),

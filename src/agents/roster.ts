@@ -2,17 +2,23 @@
  * All agents by Harvester's names, each with its duties in the order in which one cycle does them.
  */
 import type { Duty } from "./agent.ts";
+import { eventFeeder } from "./eventFeeder.ts";
 import { jobFetcher } from "./jobFetcher.ts";
 import { monitor } from "./monitor.ts";
 import { preparator } from "./preparator.ts";
+import { propagator } from "./propagator.ts";
 import { recoverer } from "./recoverer.ts";
+import { stager } from "./stager.ts";
 import { submitter } from "./submitter.ts";
 
 export const agents = {
   jobFetcher,
   preparator,
   submitter,
+  eventFeeder,
   monitor,
+  stager,
+  propagator,
   recoverer,
 } as const satisfies Record<string, readonly Duty[]>;
 

@@ -179,6 +179,8 @@ export interface Complaint {
 export interface WorkerReport {
   /** By PandaID: attributes, `metaData` among them. */
   readonly attributes?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Attributes of the worker as a whole; its error codes hold for each job without a code of its own. */
+  readonly workerAttributes?: Readonly<Record<string, unknown>>;
   readonly files?: Readonly<Record<string, readonly ReportedFile[]>>;
   readonly events?: Readonly<Record<string, readonly ReportedEvent[]>>;
   readonly eventsRequest?: Readonly<Record<string, unknown>>;
@@ -449,6 +451,7 @@ const reportedEvent = z.strictObject({
 });
 const reportSchema = z.strictObject({
   attributes: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
+  workerAttributes: z.record(z.string(), z.unknown()).optional(),
   files: z.record(z.string(), z.array(reportedFile)).optional(),
   events: z.record(z.string(), z.array(reportedEvent)).optional(),
   eventsRequest: z.record(z.string(), z.unknown()).optional(),
