@@ -19,7 +19,7 @@ import {
 
 /** Takes an entity out of the counts; called before it changes. */
 export function untally(world: World, kind: Kind, entity: Entity<unknown>): void {
-  if (kind === "fileGroup") shareInputs(world, entity as FileGroup, false);
+  if (kind === "fileGroup") return shareInputs(world, entity as FileGroup, false);
   if (kind === "job" && entity.steps > 0) countLife(world, entity, -1);
   if (entity.tally === null) return;
   if (kind === "call") settleCall(world, entity as Call);
@@ -35,10 +35,43 @@ export function untally(world: World, kind: Kind, entity: Entity<unknown>): void
 
 /** Puts an entity into the counts; called after it changed. */
 export function tally(world: World, kind: Kind, entity: Entity<unknown>): void {
-  if (kind === "fileGroup") shareInputs(world, entity as FileGroup, true);
+  if (kind === "fileGroup") tallyFileGroup(world, entity as FileGroup);
   else if (kind === "job") tallyJob(world, entity as Job);
   else if (kind === "worker") tallyWorker(world, entity as Worker);
   else if (kind === "call") openCall(world, entity as Call);
+}
+
+function tallyFileGroup(world: World, group: FileGroup): void {
+  shareInputs(world, group, true);
+  const { direction, PandaID, files } = group.ctx;
+  if (PandaID === null || (direction !== "in" && direction !== "aux")) return;
+  // All files of a group become deletable in one step, so the first one speaks for them.
+  let deletable = true;
+  for (const key in files) {
+    deletable = files[key]?.todelete ?? true;
+    break;
+  }
+  if (deletable) releaseInputs(world, group);
+  else if (group.tally === null) needInputs(world, group);
+}
+
+/** As long as its job is not done, nobody may delete an input of this name (lifecycle 2.5). */
+function needInputs(world: World, group: FileGroup): void {
+  group.tally = "needed";
+  for (const { lfn } of Object.values(group.ctx.files)) {
+    world.neededInputs.set(lfn, (world.neededInputs.get(lfn) ?? 0) + 1);
+  }
+}
+
+/** The group's inputs are not needed any more, or the group leaves the World. */
+export function releaseInputs(world: World, group: FileGroup): void {
+  if (group.tally !== "needed") return;
+  group.tally = null;
+  for (const { lfn } of Object.values(group.ctx.files)) {
+    const left = (world.neededInputs.get(lfn) ?? 1) - 1;
+    if (left > 0) world.neededInputs.set(lfn, left);
+    else world.neededInputs.delete(lfn);
+  }
 }
 
 /** A job with an unsettled call gets no other creating call. */

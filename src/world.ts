@@ -104,6 +104,8 @@ export class World {
   readonly workerTallies = new Map<string, Map<string, Tally>>();
   /** endpoint and lfn -> PandaID -> status, of the inputs of starting jobs (lifecycle 2.3). */
   readonly sharedInputs = new Map<string, Map<number, string>>();
+  /** lfn -> how many jobs that are not done have it as an input: such a file is not deleted (lifecycle 2.5). */
+  readonly neededInputs = new Map<string, number>();
   readonly anomalies: Anomaly[] = [];
   anomalyCount = 0;
 
