@@ -142,14 +142,13 @@ function fetched(
     if (again === "twice") return [{ type: "queue.jobRefused", queue, why: `job ${job.PandaID} is there twice` }];
     const status = (lfn: string, fileType: string) => initialStatus(world, endpoint, lfn, fileType, assigned);
     const inputs = job.inputs.map(
-      ({ lfn, fsize, guid, checksum, scope }): FileRowEvent => ({
+      ({ lfn, guid, checksum, scope }): FileRowEvent => ({
         lfn,
         fileType: "input",
         status: status(lfn, "input"),
         scope,
         guid,
         chksum: checksum,
-        ...(fsize === null ? {} : { fsize }),
       }),
     );
     const auxRows = Object.entries(extra).map(
