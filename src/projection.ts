@@ -12,7 +12,7 @@ import { blankQueue, evolveQueue, queueMachine } from "../machines/queue.ts";
 import { type Step, Table } from "../machines/step.ts";
 import { blankWorker, evolveWorker, lookSteps, workerMachine } from "../machines/worker.ts";
 import { foldInstance } from "./instance.ts";
-import { releaseInputs, tally, untally } from "./tallies.ts";
+import { forgetFiles, tally, untally } from "./tallies.ts";
 import type { Anomaly, Entity, Instance, Kind, PendingCommand, World } from "./world.ts";
 
 /** What the projection needs of an admitted record. */
@@ -217,14 +217,6 @@ function noteAnomaly(world: World, anomaly: World["anomalies"][number]): void {
   // The last hundred are kept for the operator; the log has them all.
   if (world.anomalies.length >= 100) world.anomalies.shift();
   world.anomalies.push(anomaly);
-}
-
-function forgetFiles(world: World, PandaID: number): void {
-  for (const direction of ["in", "aux", "out"] as const) {
-    const group = world.filesOf(PandaID, direction);
-    if (group) releaseInputs(world, group);
-    world.fileGroups.delete(`${PandaID}/${direction}`);
-  }
 }
 
 function noteWorkerNumber(world: World, shard: number, workerID: number): void {

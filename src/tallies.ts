@@ -64,13 +64,22 @@ function needInputs(world: World, group: FileGroup): void {
 }
 
 /** The group's inputs are not needed any more, or the group leaves the World. */
-export function releaseInputs(world: World, group: FileGroup): void {
+function releaseInputs(world: World, group: FileGroup): void {
   if (group.tally !== "needed") return;
   group.tally = null;
   for (const { lfn } of Object.values(group.ctx.files)) {
     const left = (world.neededInputs.get(lfn) ?? 1) - 1;
     if (left > 0) world.neededInputs.set(lfn, left);
     else world.neededInputs.delete(lfn);
+  }
+}
+
+/** The job leaves the World, and its groups with it. */
+export function forgetFiles(world: World, PandaID: number): void {
+  for (const direction of ["in", "aux", "out"] as const) {
+    const group = world.filesOf(PandaID, direction);
+    if (group) releaseInputs(world, group);
+    world.fileGroups.delete(`${PandaID}/${direction}`);
   }
 }
 
