@@ -1,6 +1,6 @@
 /**
- * What the payload's reports mean for a job's output files (lifecycle 1.9): which rows are new and where they start, and
- * which of them go into zip files together. Pure, called by the monitor for one look at a job; it never starts a
+ * What the payload's reports mean for a job's output files (lifecycle 1.9): which rows are new and where they start,
+ * and which of them go into zip files together. Pure, called by the monitor for one look at a job; it never starts a
  * transfer, and it never changes a file that the stager is working on.
  */
 import type { WindrowEvent } from "../../events/events.ts";

@@ -1,7 +1,7 @@
 /**
- * What an answer of a stager or zipper means for the files and for their job (lifecycle 1.8). Pure. What happened to the
- * files always stays; the job is moved on only from the state it is in now, since it may have ended, or have been killed,
- * while the plug-in was at work.
+ * What an answer of a stager or zipper means for the files and for their job (lifecycle 1.8). Pure. What happened to
+ * the files always stays; the job is moved on only from the state it is in now, since it may have ended, or have been
+ * killed, while the plug-in was at work.
  */
 import type { WindrowEvent } from "../../events/events.ts";
 import type { FilePatch } from "../../events/fields.ts";
