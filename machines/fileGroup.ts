@@ -169,7 +169,13 @@ export const fileGroupMachine = setup({
     },
     released: {
       description: "The job has ended, its inputs are not needed any more.",
-      on: { "fileGroup.deletable": stay, "fileGroup.attempted": stay, "fileGroup.forgotten": to("forgotten") },
+      // A job that has ended may still be killed: its inputs are released twice.
+      on: {
+        "fileGroup.released": stay,
+        "fileGroup.deletable": stay,
+        "fileGroup.attempted": stay,
+        "fileGroup.forgotten": to("forgotten"),
+      },
     },
     named: {
       description: "A transfer group of a plug-in, across jobs.",

@@ -90,6 +90,14 @@ const told = {
   "queue.statsAsked": stay,
   "queue.jobRefused": stay,
 };
+const answered = {
+  "queue.jobsFetched": stay,
+  "queue.fetchSkipped": stay,
+  "queue.fetchTroubled": stay,
+  "queue.planned": stay,
+  "queue.planTroubled": stay,
+  "queue.workersOrdered": stay,
+};
 
 export const queueMachine = setup({
   types: { context: {} as QueueContext, events: {} as Step },
@@ -112,19 +120,15 @@ export const queueMachine = setup({
       on: {
         ...told,
         "queue.configured": stay,
-        "queue.jobsFetched": stay,
-        "queue.fetchSkipped": stay,
-        "queue.fetchTroubled": stay,
-        "queue.planned": stay,
-        "queue.planTroubled": stay,
-        "queue.workersOrdered": stay,
+        ...answered,
         "queue.retired": to("retired"),
       },
     },
     retired: {
       description:
         "Dropped from the configuration; its jobs and workers are led to their end. Left when it comes back.",
-      on: { ...told, "queue.configured": to("active"), "queue.jobsFetched": stay, "queue.planned": stay },
+      // What was asked before it was dropped is still answered, whatever the answer.
+      on: { ...told, ...answered, "queue.configured": to("active") },
     },
   },
 });

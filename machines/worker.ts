@@ -266,7 +266,7 @@ export function evolveWorker(worker: WorkerContext, step: Step): void {
 
 const stay = { actions: "evolve" } as const;
 const to = (target: string) => ({ target, actions: "evolve" }) as const;
-const reports = { "worker.told": stay, "worker.untold": stay, "worker.reportOwed": stay };
+const reports = { "worker.told": stay, "worker.untold": stay };
 const active = {
   ...reports,
   "worker.unchanged": stay,
@@ -343,6 +343,7 @@ export const workerMachine = setup({
           description: "Nobody knows whether it exists; waits for an operator or for find.",
           on: {
             "worker.submitted": to("submitted"),
+            "worker.submittedRunning": to("running"),
             "worker.missed": to("missed"),
             "worker.absent": to("fed"),
             "worker.killMarked": stay,
@@ -394,7 +395,6 @@ export const workerMachine = setup({
           tags: "due:report",
           on: {
             "worker.closed": "closed",
-            "worker.reportOwed": "owed",
             "worker.missed": "owed",
             "worker.seenReady": "owed",
             "worker.finished": "owed",

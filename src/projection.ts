@@ -56,10 +56,13 @@ export function fold(world: World, record: Folded, watch?: Watcher): void {
   record.events.forEach((event, index) => {
     const stem = `${record.shard}/${record.seq}/${index}`;
     let n = 0;
+    let known = false;
     for (const [kind, id, type, part] of targets(event)) {
       const step: Step = part === undefined ? { type, event, at: record.at } : { type, event, at: record.at, part };
       const position = `${stem}/${n++}`;
-      apply(world, kind, id, step, position, watch);
+      // What follows for others (files of a job, workers of a call) does so only if the event was expected.
+      if (event.type.startsWith(`${kind}.`)) known = apply(world, kind, id, step, position, watch);
+      else if (known) apply(world, kind, id, step, position, watch);
       if (type === "worker.submitted" || type === "worker.submittedRunning" || type === "worker.missed")
         fillOrder(world, id, step, `${stem}/${n++}`, watch);
       if (kind === "fileGroup") settle(world, String(id), step, `${stem}/${n++}`, watch);
@@ -167,13 +170,21 @@ const kinds: Readonly<Record<Kind, AnyKind>> = {
 /** The transition tables by kind, for matrices, diagrams and snapshots. */
 export const tableOf = (kind: Kind): Table => kinds[kind].table;
 
-function apply(world: World, kindName: Kind, id: number | string, step: Step, position: string, watch?: Watcher): void {
+/** One step of one entity. False: the machine does not know it, which is an anomaly and changes nothing. */
+function apply(
+  world: World,
+  kindName: Kind,
+  id: number | string,
+  step: Step,
+  position: string,
+  watch?: Watcher,
+): boolean {
   const kind = kinds[kindName];
   const map = kind.map(world);
   let entity = map.get(id);
   if (!entity) {
     // Groups that never had a file are not kept, so what would release them names nobody.
-    if (kindName === "fileGroup" && !kind.births.has(step.type)) return;
+    if (kindName === "fileGroup" && step.type !== step.event.type) return false;
     entity = { state: kind.table.initial, ctx: kind.blank(id as never), steps: 0, tally: null };
     if (kind.births.has(step.type)) map.set(id, entity);
   }
@@ -181,7 +192,7 @@ function apply(world: World, kindName: Kind, id: number | string, step: Step, po
   const after = kind.table.next(before, step.type);
   if (!after) {
     noteAnomaly(world, { position, entity: `${kindName} ${id}`, state: before.key, type: step.type });
-    return;
+    return false;
   }
   untally(world, kindName, entity);
   kind.evolve(entity.ctx, step);
@@ -191,6 +202,7 @@ function apply(world: World, kindName: Kind, id: number | string, step: Step, po
   else tally(world, kindName, entity);
   if (kindName === "job" && after.final) forgetFiles(world, id as number);
   watch?.({ kind: kindName, id, position, step, before: before.key, after: after.key, entity });
+  return true;
 }
 
 /** A group in which nothing waits or moves any more is settled: a step that follows from its counts alone. */
