@@ -52,7 +52,8 @@ const jobEnds = new Set([
 
 /** Applies one record to the World. */
 export function fold(world: World, record: Folded, watch?: Watcher): void {
-  world.at = record.at;
+  // Shards are replayed one after the other: the newest instant counts, whatever the order they are read in.
+  world.at = Math.max(world.at, record.at);
   record.events.forEach((event, index) => {
     const stem = `${record.shard}/${record.seq}/${index}`;
     let n = 0;
@@ -280,6 +281,22 @@ export function freeze(world: World): Frozen {
     workerNumbers: [...world.workerNumbers],
     anomalies: [...world.anomalies],
     anomalyCount: world.anomalyCount,
+  };
+}
+
+/** The same with everything in the order of its keys, which is the same whatever order shards were read in. */
+export function canonical(frozen: Frozen): Frozen {
+  const sorted = <T extends readonly (readonly unknown[])[]>(list: T): T =>
+    list.toSorted(([a], [b]) => ((a as number) < (b as number) ? -1 : 1)) as unknown as T;
+  const entities = Object.fromEntries(
+    kindNames.map((kind) => [kind, sorted(frozen.entities[kind])]),
+  ) as unknown as Frozen["entities"];
+  return {
+    ...frozen,
+    entities,
+    placements: sorted(frozen.placements),
+    workerNumbers: sorted(frozen.workerNumbers),
+    anomalies: frozen.anomalies.toSorted((a, b) => (a.position < b.position ? -1 : 1)),
   };
 }
 

@@ -1,0 +1,44 @@
+/** `windrow run`: the daemon, in the foreground. */
+import { Command } from "commander";
+import { type Level, pino } from "pino";
+import { startDaemon } from "../daemon.ts";
+import { acting } from "./output.ts";
+
+interface RunOptions {
+  readonly config: string;
+  readonly log?: string;
+  readonly logLevel: Level;
+  readonly trustTail?: true;
+}
+
+export function runCommand(): Command {
+  return new Command("run")
+    .description("serve the queues of a configuration: fetch jobs, stage, submit, watch, report")
+    .requiredOption("--config <dir>", "directory of panda_harvester.cfg and panda_queueconfig.json")
+    .option(
+      "--log <dir>",
+      "directory of the log (default: [windrow] logDir, or `log` in the configuration's directory)",
+    )
+    .option("--log-level <level>", "what is written to standard error: trace, debug, info, warn, error", "info")
+    .option("--trust-tail", "accept a log whose tail anchor is missing or ahead, after a restore from a backup")
+    .addHelpText(
+      "after",
+      "\nSIGTERM and SIGINT stop it when its calls have returned (twice: at once); SIGHUP reads the configuration again.",
+    )
+    .action((options: RunOptions) => acting(() => run(options)));
+}
+
+async function run({ config, log, logLevel, trustTail }: RunOptions): Promise<void> {
+  const logger = pino({ level: logLevel }, pino.destination({ dest: 2, sync: true }));
+  const daemon = await startDaemon({
+    configDir: config,
+    logger,
+    ...(log === undefined ? {} : { logDir: log }),
+    ...(trustTail ? { trustTail } : {}),
+  });
+  const stop = () => daemon.stop();
+  const reload = () => void daemon.reload();
+  process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
+  await daemon.run();
+  logger.info("stopped");
+}

@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+/**
+ * The command `windrow`. Nobody imports this file.
+ */
+import { Command } from "commander";
+import { historyCommand } from "./cli/history.ts";
+import { runCommand } from "./cli/run.ts";
+import { statusCommand } from "./cli/status.ts";
+import { verifyCommand } from "./cli/verify.ts";
+
+const program = new Command("windrow")
+  .description(
+    "PanDA Harvester as an event-sourced system: every plug-in answer is an event, all state is a projection",
+  )
+  .version("0.1.0")
+  .showHelpAfterError()
+  .addCommand(runCommand())
+  .addCommand(statusCommand())
+  .addCommand(historyCommand())
+  .addCommand(verifyCommand());
+
+await program.parseAsync();
