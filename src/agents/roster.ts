@@ -2,6 +2,7 @@
  * All agents by Harvester's names, each with its duties in the order in which one cycle does them.
  */
 import type { Duty } from "./agent.ts";
+import { commandManager } from "./commandManager.ts";
 import { eventFeeder } from "./eventFeeder.ts";
 import { jobFetcher } from "./jobFetcher.ts";
 import { monitor } from "./monitor.ts";
@@ -10,15 +11,18 @@ import { propagator } from "./propagator.ts";
 import { recoverer } from "./recoverer.ts";
 import { stager } from "./stager.ts";
 import { submitter } from "./submitter.ts";
+import { sweeper } from "./sweeper.ts";
 
 export const agents = {
   jobFetcher,
+  commandManager,
   preparator,
   submitter,
   eventFeeder,
   monitor,
   stager,
   propagator,
+  sweeper,
   recoverer,
 } as const satisfies Record<string, readonly Duty[]>;
 
