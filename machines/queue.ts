@@ -13,6 +13,8 @@ export interface QueueContext {
   config: Readonly<Record<string, unknown>>;
   /** Ordered new workers, `jobType/resourceType` (SET_N_WORKERS_JOBTYPE, 5). */
   ordered: Record<string, number>;
+  /** Types that had been ordered when workers were last planned. */
+  plannable: readonly string[];
   /** The command that ordered them. */
   orderedBy: number | null;
   fetch: Look;
@@ -28,6 +30,7 @@ export const blankQueue = (queue: string): QueueContext => ({
   queue,
   config: {},
   ordered: {},
+  plannable: [],
   orderedBy: null,
   fetch: untried(),
   submit: untried(),
@@ -51,6 +54,7 @@ export function evolveQueue(queue: QueueContext, { type, event, at }: Step): voi
       return;
     case "queue.planned":
       queue.submit = tried(at);
+      queue.plannable = Object.keys(queue.ordered);
       return;
     case "queue.planTroubled":
       queue.submit = troubled(at);

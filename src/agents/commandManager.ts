@@ -23,7 +23,8 @@ const register: Duty = {
   name: "register",
   limit: once,
   run: function* run(world, { now }): Run {
-    const data = { startTime: now, sw_version: softwareVersion, commands: commandsWanted(world) };
+    const commands = commandsWanted(world);
+    const data = { startTime: now, sw_version: softwareVersion, ...(commands.length > 0 ? { commands } : {}) };
     const wanted = asking("isAlive", "start", now, [data]);
     const said = wmsAnswer<null>(yield* call(wanted));
     const event: WindrowEvent = said.ok

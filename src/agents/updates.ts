@@ -109,12 +109,13 @@ const known = (fields: Readonly<Record<string, unknown>>): Record<string, unknow
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null));
 
 /**
- * PandaIDs that the worker has had for real. One that could never be submitted was made for jobs but is not theirs: they
- * go on with another one (lifecycle 1.6).
+ * PandaIDs of the jobs that are the worker's. One that could not be submitted was made for jobs that go on with another
+ * one (lifecycle 1.6); a job that is forgotten is nobody's. A pull worker has what it said that it has.
  */
 export function linkedJobs(world: World, worker: Worker): readonly number[] {
-  if (worker.state.life !== "missed") return worker.ctx.pandaIDs;
-  return worker.ctx.pandaIDs.filter((id) => world.jobs.get(id)?.ctx.workers.includes(worker.ctx.workerID));
+  const { mapType, pandaIDs, workerID } = worker.ctx;
+  if (mapType === "NoJob") return pandaIDs;
+  return pandaIDs.filter((id) => world.jobs.get(id)?.ctx.workers.includes(workerID));
 }
 
 /** A URL stays as it is; a local file is named by where its copy will be (specs 3, set_log_file). */
