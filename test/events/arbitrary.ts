@@ -13,6 +13,7 @@ import { workerEvents } from "../../events/worker.ts";
 
 const pandaIDs = fc.integer({ min: 1, max: 3 });
 const workerIDs = fc.constantFrom(4, 8, 12);
+const statuses = fc.constantFrom("to_prepare", "ready", "defined", "transferring", "finished", "failed", "zipping");
 const lfns = fc.constantFrom("a", "b", "c");
 /** By field name, in whatever event it stands. */
 const known: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
@@ -28,9 +29,10 @@ const known: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   lfn: lfns,
   endpoint: fc.constantFrom("EP", "EP2"),
   method: fc.constantFrom("submitWorkers", "triggerPreparation", "getJobs"),
-  status: fc.constantFrom("to_prepare", "ready", "defined", "transferring", "finished", "failed", "zipping"),
+  status: statuses,
   fileType: fc.constantFrom("input", "output", "log"),
   nCore: fc.integer({ min: 1, max: 64 }),
+  set: fc.record({ status: statuses, path: lfns, nCore: fc.integer({ min: 1, max: 8 }) }, { requiredKeys: [] }),
   minRamCount: fc.integer({ min: 0, max: 4000 }),
 };
 const texts = fc.constantFrom("", "x", "why not", "ü\n");
@@ -69,7 +71,22 @@ function objectsOf(shape: z.core.$ZodShape): fc.Arbitrary<unknown> {
 
 const schemas = [...jobEvents, ...fileGroupEvents, ...workerEvents, ...queueEvents, ...instanceEvents, ...callEvents];
 
+const fileTypes = { in: "input", aux: "aux_input", out: "output" } as const;
+
+/** A job's group is named by its job and direction, its files are of one kind, and only outputs become more (2). */
+export function consistent(event: WindrowEvent): WindrowEvent {
+  if (event.type !== "fileGroup.opened" && event.type !== "fileGroup.extended") return event;
+  const [PandaID, direction] = event.group.split("/") as [string, "in" | "aux" | "out"];
+  const isOpening = event.type === "fileGroup.opened";
+  const files = event.files.map((file) => ({ ...file, fileType: fileTypes[isOpening ? direction : "out"] }));
+  if (isOpening) return { ...event, PandaID: Number(PandaID), direction, files };
+  return { ...event, group: `${PandaID}/out`, files };
+}
+
 /** Event name -> random events of this name. */
 export const eventsOf: ReadonlyMap<string, fc.Arbitrary<WindrowEvent>> = new Map(
-  schemas.map((schema) => [schema.shape.type.value, valuesOf(schema).map((event) => event as WindrowEvent)]),
+  schemas.map((schema) => [
+    schema.shape.type.value,
+    valuesOf(schema).map((event) => consistent(event as WindrowEvent)),
+  ]),
 );

@@ -14,7 +14,7 @@ import { type MachineState, Table } from "../../machines/step.ts";
 import { blankWorker, workerMachine } from "../../machines/worker.ts";
 import { type Transition, tableOf } from "../../src/projection.ts";
 import type { Kind } from "../../src/world.ts";
-import { walk } from "./walk.ts";
+import { fuzz, walk } from "./walk.ts";
 
 const machines: Readonly<Record<Kind, { machine: AnyStateMachine; blank: (id: never) => unknown }>> = {
   job: { machine: jobMachine, blank: blankJob },
@@ -129,7 +129,7 @@ describe("random histories", () => {
           steps++;
         });
       }),
-      { numRuns: 60, endOnFailure: true },
+      fuzz,
     );
     expect(steps).toBeGreaterThan(1_500);
     expect(reached.size).toBeGreaterThan(40);

@@ -8,7 +8,10 @@ import type { WindrowEvent } from "../../events/events.ts";
 import { type Folded, fold, tableOf, type Watcher } from "../../src/projection.ts";
 import { type Kind, World } from "../../src/world.ts";
 import { configured } from "../agents/drive.ts";
-import { eventsOf } from "../events/arbitrary.ts";
+import { consistent, eventsOf } from "../events/arbitrary.ts";
+
+/** How long the tests of random histories look: `FUZZ_RUNS=5000 npx vitest run test/projection` for a night. */
+export const fuzz = { numRuns: Number(process.env["FUZZ_RUNS"] ?? 60), endOnFailure: true };
 
 /** Configuration is there from the beginning and stays as it is: the projection reads it. */
 const types = [...eventsOf.keys()].filter((type) => type !== "instance.configured");
@@ -53,7 +56,7 @@ function nextEvent(world: World, draw: fc.GeneratorValue): WindrowEvent {
 /** The event, about this entity. */
 function concerning(event: WindrowEvent, kind: Kind, id: number | string): WindrowEvent {
   const [one, many] = nameOf[kind];
-  if (one in event) return { ...event, [one]: id };
+  if (one in event) return consistent({ ...event, [one]: id });
   if (many in event) return { ...event, [many]: [id] } as WindrowEvent;
   if (event.type !== "worker.looked" || event.workers.length === 0) return event;
   const [first, ...others] = event.workers;
