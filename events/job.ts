@@ -71,7 +71,7 @@ export const jobEvents = [
   one("job.makingFailed", { error: coded, dialog }),
   one("job.submitted", { workerID, nWorkers: z.number().optional() }),
   /** OneToMany: a further worker could not be submitted; the others go on (3.7). */
-  one("job.workerMissed", { workerID }),
+  one("job.workerMissed", { workerID, attempts: z.number() }),
   /** Temporary failure of a submission, attempts left. */
   one("job.submissionPostponed", { workerID, attempts: z.number(), limit: z.number() }),
   one("job.submissionTroubled", { workerID, why: z.string() }),
@@ -93,8 +93,8 @@ export const jobEvents = [
   many("job.queuedAgain", {}),
   many("job.ended", {
     verdict: z.enum(["finished", "failed", "cancelled"]),
-    /** OneToMany: it ended because no worker could be submitted (1.6 step 8). */
-    unsubmitted: z.strictObject({ attempts: z.number() }).optional(),
+    /** OneToMany: it ended because no worker could be submitted (1.6 step 8); `workers` are those that count. */
+    unsubmitted: z.strictObject({ attempts: z.number(), workers: z.number() }).optional(),
   }),
   /** A worker was reported missed by a monitor (3.2). */
   many("job.lost", {}),

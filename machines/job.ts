@@ -186,10 +186,11 @@ const evolutions: Evolve = {
     job.submit = tried(at);
   },
   "job.workerMissed": (job, { event, at }) => {
-    const { workerID } = event as EventOf<"job.workerMissed">;
+    const { workerID, attempts } = event as EventOf<"job.workerMissed">;
     unbind(job, workerID);
     job.workers = [...job.workers, workerID];
     job.nWorkersInTotal += 1;
+    job.submissionAttempts = attempts;
     job.submit = tried(at);
   },
   "job.submissionPostponed": (job, { event, at }) => {
@@ -233,7 +234,7 @@ const evolutions: Evolve = {
     if (unsubmitted) {
       job.submissionAttempts = unsubmitted.attempts;
       job.nWorkers = 1;
-      job.nWorkersInTotal += 1;
+      job.nWorkersInTotal += unsubmitted.workers;
     }
     job.boundTo = [];
     job.moreWorkers = false;

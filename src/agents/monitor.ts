@@ -204,8 +204,9 @@ function* postProcess(world: World, judged: Judgement[], troubled: Map<number, s
   const { forcePostProcessing } = yield* traits(queue, "messenger");
   const due = judged.filter(({ wantsPostProcessing }) => wantsPostProcessing);
   const called = due.filter(
-    ({ look }) =>
-      forcePostProcessing === true || !(config.truePilot || config.noHeartbeat.includes(look.finalStatus ?? "")),
+    ({ look, worker }) =>
+      forcePostProcessing === true ||
+      !(config.truePilot || config.noHeartbeat.includes(worker.ctx.finalStatus ?? look.finalStatus ?? "")),
   );
   const replies = yield* callAll(
     called.map(({ worker }) => ({
@@ -263,9 +264,16 @@ function troubles(troubled: ReadonlyMap<number, string>): EventOf<"worker.lookTr
   return [...byWhy].map(([why, workerIDs]) => ({ type: "worker.lookTroubled", workerIDs, why }));
 }
 
-/** What was reported is durable: the payload's files may go. Trouble here only means that they are read again. */
+/**
+ * What was reported is durable: the payload's files may go. Trouble here only means that they are read again. Workers of one
+ * job are acknowledged together, as the original does.
+ */
 function* acknowledge(world: World, judged: readonly Judgement[], now: number): Part<void> {
-  const reporting = judged.filter(({ reported }) => reported);
+  const told = new Set(judged.flatMap(({ reported, worker }) => (reported ? worker.ctx.pandaIDs : [])));
+  const reporting = judged.filter(
+    ({ reported, worker: { ctx } }) =>
+      reported || (ctx.mapType === "OneToMany" && ctx.pandaIDs.some((PandaID) => told.has(PandaID))),
+  );
   yield* callAll(
     reporting.map(({ worker }) => ({
       method: "acknowledgeEventsFiles" as const,

@@ -65,7 +65,7 @@ function ofOne(job: Job, looks: readonly Judgement[], now: number): { facts: Fac
   const facts: Facts = {
     ...(Object.keys(attributes).length > 0 ? { attributes } : {}),
     ...(metaData === undefined ? {} : { metaData }),
-    ...(typeof xml === "string" ? { outputReport: xml } : {}),
+    ...(xml === undefined || xml === null ? {} : { outputReport: typeof xml === "string" ? xml : JSON.stringify(xml) }),
     ...times(job, judgement, now),
     ...(nCore === undefined ? {} : { nCore }),
   };

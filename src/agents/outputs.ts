@@ -125,7 +125,7 @@ class Outputs {
     }
   }
 
-  /** Pending rows by provenance and worker, in the order of their first ones. */
+  /** Pending rows by provenance and worker, in the order of these, those without first: so the original makes its zips. */
   #pending(): readonly (readonly Keyed[])[] {
     const byOrigin = new Map<string, Keyed[]>();
     for (const [key, row] of this.#rows) {
@@ -135,7 +135,8 @@ class Outputs {
       if (rows) rows.push({ key, row });
       else byOrigin.set(origin, [{ key, row }]);
     }
-    return [...byOrigin.values()];
+    const originOf = ([first]: readonly Keyed[]) => first!.row;
+    return [...byOrigin.values()].sort((a, b) => compareOrigins(originOf(a), originOf(b)));
   }
 
   #zip(members: readonly Keyed[]): void {
@@ -161,6 +162,12 @@ class Outputs {
     if (!this.#first.has(row.lfn)) this.#first.set(row.lfn, { key, row });
     if (row.eventRangeID !== undefined) this.#ranges.add(rangeKey(row.lfn, row.eventRangeID));
   }
+}
+
+function compareOrigins(a: FileRowEvent, b: FileRowEvent): number {
+  const [one, other] = [a.provenanceID ?? "", b.provenanceID ?? ""];
+  if (one !== other) return one < other ? -1 : 1;
+  return (a.workerID ?? 0) - (b.workerID ?? 0);
 }
 
 const rangeKey = (lfn: string, eventRangeID: string): string => `${lfn}\0${eventRangeID}`;

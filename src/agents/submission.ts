@@ -26,8 +26,16 @@ export function jobsThatKnow(world: World, worker: Worker, type: WindrowEvent["t
   });
 }
 
-/** It is in the batch system. `adopted`: the batch system said so when it was asked. */
-export function submitted(world: World, { worker, dialog, changes }: Outcome, adopted = false): WindrowEvent[] {
+/**
+ * It is in the batch system. `adopted`: the batch system said so when it was asked. `failed` are workers of the same batch
+ * that are not.
+ */
+export function submitted(
+  world: World,
+  { worker, dialog, changes }: Outcome,
+  adopted = false,
+  failed: ReadonlySet<number> = new Set(),
+): WindrowEvent[] {
   const { ctx } = worker;
   const config = world.queueConfig(ctx.queue);
   const prefetch = ctx.hasJob && ctx.eventsRequest === 1 && config.prefetchEvents;
@@ -44,15 +52,15 @@ export function submitted(world: World, { worker, dialog, changes }: Outcome, ad
   return [
     done,
     ...jobsThatKnow(world, worker, "job.submitted").map((job): WindrowEvent => {
-      const nWorkers = many ? { nWorkers: activeBeside(world, job, worker) } : {};
+      const nWorkers = many ? { nWorkers: activeBeside(world, job, worker, failed) } : {};
       return { type: "job.submitted", PandaID: job.ctx.PandaID, workerID: ctx.workerID, ...nWorkers };
     }),
   ];
 }
 
 /** Active workers of the job once this one and those of the same batch before it are there. */
-function activeBeside(world: World, job: Job, worker: Worker): number {
-  const before = job.ctx.boundTo.filter((id) => id <= worker.ctx.workerID).length;
+function activeBeside(world: World, job: Job, { ctx }: Worker, failed: ReadonlySet<number>): number {
+  const before = job.ctx.boundTo.filter((id) => id <= ctx.workerID && !failed.has(id)).length;
   return world.activeWorkersOf(job.ctx).length + before;
 }
 
@@ -110,12 +118,21 @@ function afterFailures(world: World, job: Job, failures: readonly Outcome[]): Wi
   const limit = world.queueConfig(queue).maxSubmissionAttempts;
   const knows = (type: WindrowEvent["type"]): boolean => tableOf("job").knows(job.state, type);
   const many = failures[0]?.worker.ctx.mapType === "OneToMany";
+  const isFinal = ({ ok }: Outcome, i: number): boolean => ok === false || submissionAttempts + i + 1 >= limit;
   if (many && job.ctx.workers.length > 0 && job.state.life !== "submitting") {
-    return failures.flatMap(({ worker }): WindrowEvent[] =>
-      knows("job.workerMissed") ? [{ type: "job.workerMissed", PandaID, workerID: worker.ctx.workerID }] : [],
-    );
+    return failures.flatMap((failure, i): WindrowEvent[] => {
+      const { workerID } = failure.worker.ctx;
+      const attempts = submissionAttempts + i + 1;
+      const type = isFinal(failure, i) ? "job.workerMissed" : "job.submissionPostponed";
+      if (!knows(type)) return [];
+      return [
+        type === "job.workerMissed"
+          ? { type, PandaID, workerID, attempts }
+          : { type, PandaID, workerID, attempts, limit },
+      ];
+    });
   }
-  const last = failures.findIndex(({ ok }, i) => ok === false || submissionAttempts + i + 1 >= limit);
+  const last = failures.findIndex(isFinal);
   const decisive = failures[last < 0 ? failures.length - 1 : last];
   if (!decisive) return [];
   const { worker, dialog } = decisive;
@@ -128,8 +145,13 @@ function afterFailures(world: World, job: Job, failures: readonly Outcome[]): Wi
   }
   if (many) {
     if (!knows("job.ended")) return [];
+    // Every worker of the batch counts, also those after the one that decided.
+    const unsubmitted = {
+      attempts: submissionAttempts + failures.length,
+      workers: failures.filter(isFinal).length,
+    };
     return [
-      { type: "job.ended", PandaIDs: [PandaID], verdict: "cancelled", unsubmitted: { attempts } },
+      { type: "job.ended", PandaIDs: [PandaID], verdict: "cancelled", unsubmitted },
       { type: "job.reportOwed", PandaIDs: [PandaID] },
     ];
   }

@@ -136,13 +136,11 @@ function outcomes(world: World, workers: readonly Worker[], reply: Answered): Wi
     const { ok, dialog } = answersOf(reply)[i] ?? { ok: null, dialog: "" };
     return { worker, ok, dialog, changes: reply.workers[worker.ctx.workerID] };
   });
+  const failures = pairs.filter(({ ok }) => ok !== true);
+  const failed = new Set(failures.map(({ worker }) => worker.ctx.workerID));
   return [
-    ...pairs.filter(({ ok }) => ok === true).flatMap((outcome) => submitted(world, outcome)),
-    ...missed(
-      world,
-      pairs.filter(({ ok }) => ok !== true),
-      new Set(pairs.flatMap(({ ok, worker }) => (ok === true ? worker.ctx.pandaIDs : []))),
-    ),
+    ...pairs.filter(({ ok }) => ok === true).flatMap((outcome) => submitted(world, outcome, false, failed)),
+    ...missed(world, failures, new Set(pairs.flatMap(({ ok, worker }) => (ok === true ? worker.ctx.pandaIDs : [])))),
   ];
 }
 

@@ -3,7 +3,7 @@
  * its own script, and a throwing one ends the reading as it does there.
  */
 import { z } from "zod";
-import type { Answered, Reply, WorkerArgument } from "../../src/agents/agent.ts";
+import type { Reply, WorkerArgument } from "../../src/agents/agent.ts";
 import type { MethodName, ReportRequest, WorkerReport } from "../../src/plugins/contract.ts";
 import type { Recorder } from "./recorder.ts";
 import { outcomeOf, type Positions } from "./scripts.ts";
@@ -61,7 +61,7 @@ export class ScriptedMessenger {
     const jobs = (worker.jobs ?? []).map((job) => job.data.PandaID);
     switch (method) {
       case "read":
-        return this.#read(name, worker, plain[0] as ReportRequest);
+        return this.#read(name, plain[0] as ReportRequest);
       case "feedJobs":
         return this.#verdict("feed_jobs", name, { jobs });
       case "postProcessing":
@@ -87,7 +87,7 @@ export class ScriptedMessenger {
   }
 
   /** In the original's order, which matters where one of the calls throws. */
-  #read(name: string, worker: WorkerArgument, wanted: ReportRequest): Reply {
+  #read(name: string, wanted: ReportRequest): Reply {
     const next = (method: string): unknown => {
       const element = this.#positions.next(`messenger.${method}`, name, true);
       if (element !== "raise") return element;
@@ -109,14 +109,13 @@ export class ScriptedMessenger {
         ...(killRequested ? { killRequested } : {}),
         ...(alive === undefined ? {} : { alive: alive === true }),
         ...(Object.keys(ofJobs).length > 0 ? { attributes: ofJobs } : {}),
+        ...(Object.keys(ofWorker).length > 0 ? { workerAttributes: ofWorker } : {}),
         ...(Object.keys(files).length > 0 ? { files: each(files, reportedFile) } : {}),
         ...(Object.keys(events).length > 0 ? { events } : {}),
         ...(Object.keys(requests).length > 0 ? { eventsRequest: requests } : {}),
         ...(pandaIDs.length > 0 ? { pandaIDs } : {}),
       };
-      const changes: Answered["workers"] =
-        Object.keys(ofWorker).length > 0 ? { [worker.data.workerID]: { workAttributes: ofWorker } } : {};
-      return answered(report, changes);
+      return answered(report);
     } catch (error) {
       if (error instanceof Raised) return threw(`messenger.${error.message}: scripted`);
       throw error;
@@ -124,7 +123,7 @@ export class ScriptedMessenger {
   }
 }
 
-/** Attributes of jobs by PandaID, and those of the worker as a whole, which a plug-in sets on the worker. */
+/** Attributes of jobs by PandaID, and those of the worker as a whole. */
 function split(attributes: Readonly<Record<string, unknown>>): {
   ofJobs: Record<string, Record<string, unknown>>;
   ofWorker: Record<string, unknown>;

@@ -21,7 +21,7 @@ export const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter
 export function verdictReply({ ret, msg }: Outcome, changes: Partial<Answered> = {}): Reply {
   if (ret === "raise") return threw("scripted");
   if (typeof ret !== "boolean" && ret !== null) {
-    return { ok: false, kind: "refused", why: `its answer ${JSON.stringify(ret)} is none`, afterMs: 0 };
+    return { ok: false, kind: "refused", why: msg, afterMs: 0 };
   }
   return { ...answered({ ok: ret, dialog: msg }), ...changes };
 }

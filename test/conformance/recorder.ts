@@ -8,6 +8,8 @@ interface Named {
   readonly name: string;
   readonly queue: string;
   readonly jobs: string;
+  /** When it was made: what was not submitted then never will be. */
+  readonly round: number;
   id: number | null;
 }
 
@@ -16,15 +18,19 @@ export class WorkerNames {
   readonly #all: Named[] = [];
   readonly #byID = new Map<number, string>();
 
+  round = 0;
+
   /** make_worker answered with a worker for these jobs. */
   made(queue: string, jobs: readonly number[]): void {
-    this.#all.push({ name: `w${this.#all.length + 1}`, queue, jobs: jobs.join(), id: null });
+    this.#all.push({ name: `w${this.#all.length + 1}`, queue, jobs: jobs.join(), round: this.round, id: null });
   }
 
   nameOf(id: number, queue: string, jobs: readonly number[]): string {
     const known = this.#byID.get(id);
     if (known !== undefined) return known;
-    const named = this.#all.find((each) => each.id === null && each.queue === queue && each.jobs === jobs.join());
+    const named = this.#all.find(
+      (each) => each.id === null && each.round === this.round && each.queue === queue && each.jobs === jobs.join(),
+    );
     const name = named?.name ?? `unmade-${id}`;
     if (named) named.id = id;
     this.#byID.set(id, name);
@@ -50,10 +56,17 @@ export class Recorder {
   readonly names = new WorkerNames();
   /** Agent that works now, in the original's words. */
   agent = "";
-  round = 0;
   now = 0;
   calls: CallRecord[] = [];
   wms: WmsRecord[] = [];
+
+  get round(): number {
+    return this.names.round;
+  }
+
+  set round(r: number) {
+    this.names.round = r;
+  }
 
   call(method: string, facts: Readonly<Record<string, unknown>>): void {
     this.calls.push({ a: this.agent, m: method, ...facts });

@@ -93,6 +93,8 @@ export async function readScenarios(file: string): Promise<readonly Scenario[]> 
 export const isInformative = ({ tags }: Scenario): boolean =>
   tags.some((tag) => tag.startsWith("defect:") || tag.startsWith("quirk:"));
 
-/** Queue of a job. */
-export const siteOf = (scenario: Scenario, { site }: ScenarioJob): string =>
-  site ?? Object.keys(scenario.config.queues)[0] ?? "";
+/** Queue of a job: the first that is served where the job names none. */
+export function siteOf({ config: { queues } }: Scenario, { site }: ScenarioJob): string {
+  const [first = ""] = Object.keys(queues).filter((name) => queues[name]?.["queueStatus"] !== "offline");
+  return site ?? first;
+}

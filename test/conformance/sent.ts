@@ -26,12 +26,15 @@ function read(value: unknown): unknown {
   }
 }
 
+const named = (value: unknown, names: WorkerNames): unknown =>
+  typeof value === "string" ? names.inText(value) : value;
+
 /** What the corpus keeps of one job update. */
-export function jobFields(update: Readonly<Fields>): Fields {
+export function jobFields(update: Readonly<Fields>, names: WorkerNames): Fields {
   const fields: Fields = { status: update["job_status"], sub: update["job_sub_status"] };
   for (const [name, value] of Object.entries(update)) {
     const known = jobNames[plainName(name)];
-    if (known) fields[known] = known === "metaData" ? read(value) : value;
+    if (known) fields[known] = known === "metaData" ? read(value) : named(value, names);
   }
   if (update["job_output_report"] !== undefined) fields["outputReport"] = read(update["job_output_report"]);
   return fields;
@@ -51,7 +54,7 @@ export function workerFields(update: Readonly<Fields>, names: WorkerNames): Fiel
   const fields: Fields = {};
   for (const [name, value] of Object.entries(update)) {
     if (value === null || value === undefined) continue;
-    if (workerNames.has(name)) fields[name] = typeof value === "string" ? names.inText(value) : value;
+    if (workerNames.has(name)) fields[name] = named(value, names);
     if (name === "startTime" || name === "endTime") fields[name] = true;
     if (name === "pandaid_list" && Array.isArray(value)) fields["jobs"] = value.map(Number).sort((a, b) => a - b);
   }

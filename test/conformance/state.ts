@@ -82,7 +82,7 @@ export class StateReader {
       groupID,
       groupStatus,
       isZip,
-      zip: zip === file.lfn ? undefined : zip,
+      zip,
       path,
       // Inputs have a size in Windrow; the original keeps it in the job's dictionary alone.
       fsize: fileType === "input" || fileType === "aux_input" ? undefined : fsize,
@@ -96,14 +96,15 @@ export class StateReader {
     const { ctx, state } = worker;
     const { pilotErrorCode, pilotErrorDiag } = ctx.attributes;
     const text = (value: unknown): unknown => (typeof value === "string" ? this.#names.inText(value) : value);
-    const linked =
-      ctx.mapType === "NoJob" ? ctx.pandaIDs : ctx.pandaIDs.filter((id) => isLinked(world, id, ctx.workerID));
+    // The original forgets within the round what a worker without jobs says it runs (1.12); only the WMS is told.
+    const pulls = ctx.mapType === "NoJob";
+    const linked = pulls ? [] : ctx.pandaIDs.filter((id) => isLinked(world, id, ctx.workerID));
     return [
       this.#names.nameOf(ctx.workerID, ctx.queue, ctx.pandaIDs),
       {
         status: workerStatusOf(worker),
         mapType: ctx.mapType,
-        nJobs: ctx.pandaIDs.length,
+        nJobs: pulls ? 0 : ctx.pandaIDs.length,
         jobs: [...linked].sort((a, b) => a - b),
         pilotErrorCode,
         pilotErrorDiag: text(pilotErrorDiag),

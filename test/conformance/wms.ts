@@ -132,9 +132,10 @@ export class ScriptedWms {
     const trouble = this.#call("update_jobs");
     const answers = updates.map((update) => {
       const id = Number(update["job_id"]);
-      const changed = this.#sentJobs.changes(String(id), jobFields(update));
+      const changed = this.#sentJobs.changes(String(id), jobFields(update, this.#recorder.names));
       const reply = trouble ? 0 : (this.#positions.next("update_jobs", String(id)) ?? 0);
-      return { id, reply, record: { id, ...changed, ...(reply === 0 ? {} : { reply }) } };
+      const shown = said(reply);
+      return { id, reply, record: { id, ...changed, ...(shown === 0 ? {} : { reply: shown }) } };
     });
     this.#recorder.request("update_jobs", {
       jobs: answers.map(({ record }) => record),
@@ -248,6 +249,13 @@ export class ScriptedWms {
 }
 
 const replyElement = z.looseObject({ StatusCode: z.int().default(0), command: z.string().nullish() });
+
+/** How the corpus records an answer: the command where there is one, else the code. */
+function said(element: unknown): unknown {
+  if (typeof element !== "object" || element === null) return element;
+  const { command, StatusCode } = replyElement.parse(element);
+  return command ?? StatusCode;
+}
 
 /** The answer that stands for an element: a number, a command, or both. */
 function jobReply(element: unknown): Readonly<Record<string, unknown>> {
