@@ -195,7 +195,10 @@ export function workerStats(world: World, queue: string): WorkerStats | null {
   const config = world.queueConfig(queue);
   const stats: WorkerStats = { [config.jobType]: {} };
   if (config.resourceType !== "ANY") rowOf(stats, config.jobType, config.resourceType);
-  for (const [jobType, resourceType, n] of ordersOf(world, queue)) rowOf(stats, jobType, resourceType).to_submit = n;
+  for (const [jobType, resourceType, n] of ordersOf(world, queue)) {
+    if (resourceType === "ANY") stats[jobType] ??= {};
+    else rowOf(stats, jobType, resourceType).to_submit = n;
+  }
   for (const [jobType, resourceType, status, n] of tallied(world, queue)) {
     if (resourceType !== "ANY") rowOf(stats, jobType, resourceType)[status] += n;
   }

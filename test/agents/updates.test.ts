@@ -208,6 +208,7 @@ describe("worker counts", () => {
     orders: [
       { jobType: "managed", resourceType: "SCORE", n: 2 },
       { jobType: "managed", resourceType: "MCORE", n: 0 },
+      { jobType: "managed", resourceType: "ANY", n: 3 },
     ],
   };
 
@@ -244,7 +245,7 @@ describe("worker counts", () => {
     ]);
     expect(siteStats(world, ["Q", "R"])).toEqual({
       ANY: { ANY: { running: 1, submitted: 1, finished: 0, to_submit: 0 } },
-      managed: { SCORE: { ...zero, running: 1, to_submit: 2 }, MCORE: zero },
+      managed: { SCORE: { ...zero, running: 1, to_submit: 2 }, MCORE: zero, ANY: { ...zero, to_submit: 3 } },
     });
   });
 });
