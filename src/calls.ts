@@ -4,6 +4,7 @@
  * is a reply, never an exception. What it changed on its specs is read off and goes into the event. It must never decide
  * what a reply means, and never touch the World.
  */
+import { setMaxListeners } from "node:events";
 import { z } from "zod";
 import type {
   Arguments,
@@ -55,6 +56,8 @@ export class ConfiguredPlugins implements Plugins {
 
   constructor(calling: Calling) {
     this.#calling = calling;
+    // As many as calls run at once.
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   async invoke(call: Call): Promise<Reply> {
@@ -107,10 +110,10 @@ export class ConfiguredPlugins implements Plugins {
     const seconds = this.#deadline(call, contract);
     let raw: unknown;
     try {
-      const extra = "jobs" in call.args ? call.args.extra : {};
-      raw = await this.#within(seconds, call, (context) =>
-        invoke(loaded.plugin, name, [...specs.args, { ...extra, ...context }]),
-      );
+      const scope = new Scope(call, this.#stopping.signal);
+      raw = invoke(loaded.plugin, name, [...specs.args, scope]);
+      // Most answers are there at once, and then nothing has to be timed.
+      if (isPromise(raw)) raw = await within(seconds, raw, scope);
     } catch (error) {
       if (error instanceof PassedDeadline) return trouble("timedOut", `no answer within ${seconds} s`);
       return trouble("threw", error instanceof Error ? error.message : String(error));
@@ -124,25 +127,6 @@ export class ConfiguredPlugins implements Plugins {
   #deadline(call: Call, contract: MethodContract): number {
     const own = call.queue === null ? undefined : this.#calling.queue(call.queue).windrow.deadlines[call.method];
     return own ?? contract.deadlineSeconds;
-  }
-
-  async #within(seconds: number, call: Call, act: (context: CallContext) => unknown): Promise<unknown> {
-    const deadline = new AbortController();
-    const signal = AbortSignal.any([deadline.signal, this.#stopping.signal]);
-    const passed = Promise.withResolvers<never>();
-    const end = () =>
-      passed.reject(this.#stopping.signal.aborted ? this.#stopping.signal.reason : new PassedDeadline());
-    signal.addEventListener("abort", end, { once: true });
-    const timer = setTimeout(() => deadline.abort(), seconds * 1000);
-    try {
-      const notAfterAt = call.notAfterAt ?? Number.POSITIVE_INFINITY;
-      const answer = (async () => act({ key: call.key, notAfterAt, signal }))();
-      return await Promise.race([answer, passed.promise]);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", end);
-      passed.promise.catch(() => undefined);
-    }
   }
 
   #plugin(queue: string | null, plugin: PluginKind): Promise<Loaded> {
@@ -188,6 +172,51 @@ export class ConfiguredPlugins implements Plugins {
 }
 
 class PassedDeadline extends Error {}
+
+/** What a plug-in is told of a call. Its signal is made when somebody asks for it. */
+class Scope implements CallContext {
+  readonly key: string;
+  readonly notAfterAt: number;
+  readonly stopping: AbortSignal;
+  #deadline: AbortController | undefined;
+
+  constructor(call: Call, stopping: AbortSignal) {
+    this.key = call.key;
+    this.notAfterAt = call.notAfterAt ?? Number.POSITIVE_INFINITY;
+    this.stopping = stopping;
+    if ("jobs" in call.args) Object.assign(this, call.args.extra);
+  }
+
+  get signal(): AbortSignal {
+    this.#deadline ??= new AbortController();
+    return AbortSignal.any([this.#deadline.signal, this.stopping]);
+  }
+
+  pass(): void {
+    this.#deadline ??= new AbortController();
+    this.#deadline.abort();
+  }
+}
+
+const isPromise = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+
+/** The answer, unless the deadline passes or the daemon stops hard before it. */
+async function within(seconds: number, answer: PromiseLike<unknown>, scope: Scope): Promise<unknown> {
+  const ended = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    scope.pass();
+    ended.reject(new PassedDeadline());
+  }, seconds * 1000);
+  const stop = () => ended.reject(scope.stopping.reason);
+  scope.stopping.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([answer, ended.promise]);
+  } finally {
+    clearTimeout(timer);
+    scope.stopping.removeEventListener("abort", stop);
+  }
+}
 
 /** Lets at most `size` in at once; the others wait in the order they came. Bounded by the runs in flight. */
 class Gate {

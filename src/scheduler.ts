@@ -27,12 +27,15 @@ function byOrder(a: Entry, b: Entry): number {
 /** The entities of one rule: those that wait for their time, and by partition those whose time has come. */
 class Line {
   readonly rule: Rule;
+  /** Entities that somebody works on under this rule's lock; shared by the rules that have it. */
+  readonly locked: Set<Id>;
   readonly #entries = new Map<Id, Entry>();
   #waiting = new TinyQueue<Entry>([], byDueAt);
   readonly #ready = new Map<string, TinyQueue<Entry>>();
 
-  constructor(rule: Rule) {
+  constructor(rule: Rule, locked: Set<Id>) {
     this.rule = rule;
+    this.locked = locked;
   }
 
   /** Gives the entity its place, or none. */
@@ -116,12 +119,17 @@ export class Scheduler {
   readonly #world: World;
   readonly #lines = new Map<string, Line>();
   readonly #byKind = new Map<Kind | "instance", Line[]>();
-  readonly #locked = new Set<string>();
+  /** Entities that made steps since their places were last made: however many steps, they are placed once. */
+  readonly #touched = new Map<Kind | "instance", Set<Id>>();
 
   constructor(world: World) {
     this.#world = world;
+    const locks = new Map<string, Set<Id>>();
     for (const rule of rules) {
-      const line = new Line(rule);
+      const lock = `${rule.kind}:${rule.lock}`;
+      const locked = locks.get(lock) ?? new Set();
+      locks.set(lock, locked);
+      const line = new Line(rule, locked);
       this.#lines.set(rule.name, line);
       this.#byKind.set(rule.kind, [...(this.#byKind.get(rule.kind) ?? []), line]);
     }
@@ -140,31 +148,44 @@ export class Scheduler {
     this.placeInstance();
   }
 
-  /** Places an entity anew after a step; with it those whose rules look at it. */
+  /** An entity made a step: it is placed anew before the next take, with those whose rules look at it. */
   touch({ kind, id, entity }: Pick<Transition, "kind" | "id" | "entity">): void {
     if (kind === "fileGroup" || kind === "call") {
       const { PandaID } = (entity as FileGroup | Call).ctx;
-      if (PandaID !== null) this.#place("job", PandaID);
+      if (PandaID !== null) this.#touch("job", PandaID);
     }
-    if (kind !== "fileGroup") this.#place(kind, id);
+    if (kind !== "fileGroup") this.#touch(kind, id);
     if (kind === "worker") this.#touchJobsOf((entity as Worker).ctx);
   }
 
+  #touch(kind: Kind | "instance", id: Id): void {
+    const ids = this.#touched.get(kind);
+    if (ids) ids.add(id);
+    else this.#touched.set(kind, new Set([id]));
+  }
+
+  #placeTouched(): void {
+    for (const [kind, ids] of this.#touched) {
+      for (const id of ids) this.#place(kind, id);
+      ids.clear();
+    }
+  }
+
   placeInstance(): void {
-    this.#place("instance", instanceID);
+    this.#touch("instance", instanceID);
   }
 
   /** Takes due entities of a rule, first ones first, at most `n`; they are nobody else's until `release`. */
   take(ruleName: string, now: number, n: number, partition = ""): Id[] {
+    this.#placeTouched();
     const line = this.#line(ruleName);
     const ids: Id[] = [];
     while (ids.length < n) {
       const id = line.next(now, partition);
       if (id === undefined) break;
-      const lock = lockOf(line.rule, id);
       // Somebody works on it under another rule of the same lock; it is placed again when that has ended.
-      if (this.#locked.has(lock)) continue;
-      this.#locked.add(lock);
+      if (line.locked.has(id)) continue;
+      line.locked.add(id);
       ids.push(id);
     }
     return ids;
@@ -172,12 +193,16 @@ export class Scheduler {
 
   /** Gives entities back; they are placed by what the World says of them now. */
   release(taken: readonly Taken[]): void {
-    for (const { rule, id } of taken) this.#locked.delete(lockOf(this.#line(rule).rule, id));
-    for (const { rule, id } of taken) this.#place(this.#line(rule).rule.kind, id);
+    for (const { rule, id } of taken) {
+      const line = this.#line(rule);
+      line.locked.delete(id);
+      this.#touch(line.rule.kind, id);
+    }
   }
 
   /** Earliest instant (epoch ms) at which something becomes due that is not due yet; null: nothing waits. */
   nextAt(): number | null {
+    this.#placeTouched();
     let next: number | null = null;
     for (const line of this.#lines.values()) {
       const at = line.nextAt();
@@ -195,7 +220,7 @@ export class Scheduler {
   #place(kind: Kind | "instance", id: Id): void {
     const entity = this.#entity(kind, id);
     for (const line of this.#byKind.get(kind) ?? []) {
-      const free = entity !== undefined && !this.#locked.has(lockOf(line.rule, id));
+      const free = entity !== undefined && !line.locked.has(id);
       line.put(id, free ? line.rule.place(this.#world, entity as never, id as never) : null);
     }
   }
@@ -221,8 +246,6 @@ export class Scheduler {
   /** A job with many workers may have another one when one of them has ended. */
   #touchJobsOf({ mapType, pandaIDs }: Worker["ctx"]): void {
     if (mapType !== "OneToMany") return;
-    for (const PandaID of pandaIDs) this.#place("job", PandaID);
+    for (const PandaID of pandaIDs) this.#touch("job", PandaID);
   }
 }
-
-const lockOf = (rule: Rule, id: Id): string => `${rule.kind}:${id}:${rule.lock}`;

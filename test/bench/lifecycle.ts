@@ -1,0 +1,111 @@
+/**
+ * Benchmarks `lifecycle` and `growth`: whole OneToOne lives with plug-ins that answer at once, from the fetch of a job to
+ * the WMS knowing its end, on a durable log. Every job has an input, an output and a log file.
+ */
+import { ConfiguredPlugins } from "../../src/calls.ts";
+import { queueSchema } from "../../src/config/schema.ts";
+import { instanceSchema } from "../../src/config/sections.ts";
+import { openSqliteLog } from "../../src/log/sqlite.ts";
+import type { PluginDefinition } from "../../src/plugins/load.ts";
+import { openEngine } from "../../src/windrow.ts";
+import { type Figure, inTemporary } from "./figure.ts";
+
+const dummy = (name: string): PluginDefinition => ({ module: "windrow/dummy", name });
+
+/** Intervals so short that nothing waits for time, and room for as many jobs as a site would have in flight. */
+const instance = instanceSchema.parse({
+  master: { harvester_id: "bench" },
+  windrow: { shards: 4 },
+  jobfetcher: { maxJobs: 500, lookupTime: 0.02 },
+  preparator: { maxJobsToCheck: 1000, maxJobsToTrigger: 1000, checkInterval: 0.01, triggerInterval: 0.01 },
+  submitter: { lookupTime: 0.02, checkInterval: 0.01, maxNewWorkers: 0 },
+  monitor: { maxWorkers: 500, checkInterval: 0.02 },
+  stager: { maxJobsToCheck: 1000, maxJobsToTrigger: 1000, checkInterval: 0.01, triggerInterval: 0.01 },
+  propagator: { maxJobs: 1000, nJobsInBulk: 100, maxWorkers: 1000, nWorkersInBulk: 100 },
+});
+
+const queue = queueSchema.parse({
+  queueName: "BENCH",
+  siteName: "BENCH",
+  siteFamily: "BENCH",
+  nQueueLimitJob: 2000,
+  nQueueLimitWorker: 2000,
+  maxWorkers: 4000,
+  ddmEndpointIn: "BENCH_IN",
+  windrow: { concurrency: 16 },
+  plugins: {
+    preparator: dummy("DummyPreparator"),
+    stager: dummy("DummyStager"),
+    monitor: dummy("DummyMonitor"),
+    submitter: dummy("DummySubmitter"),
+    sweeper: dummy("DummySweeper"),
+    workerMaker: dummy("DummyWorkerMaker"),
+    messenger: dummy("DummyMessenger"),
+  },
+});
+
+const job = {
+  inFiles: "in.%PANDAID",
+  GUID: "guid-in-%PANDAID",
+  fsize: "1000",
+  checksum: "ad:00000001",
+  scopeIn: "bench",
+  realDatasetsIn: "bench.in",
+  ddmEndPointIn: "BENCH_IN",
+  outFiles: "out.%PANDAID,log.%PANDAID",
+  logFile: "log.%PANDAID",
+  logGUID: "guid-log-%PANDAID",
+  scopeOut: "bench",
+  scopeLog: "bench",
+  realDatasets: "bench.out,bench.log",
+  ddmEndPointOut: "BENCH_OUT,BENCH_OUT",
+};
+
+/** What one run of so many jobs took. */
+export interface Lives {
+  readonly perSecond: number;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** Leads `jobs` jobs through their whole lives on a new durable log in `dir`. */
+export async function liveThrough(dir: string, jobs: number): Promise<Lives> {
+  const log = await openSqliteLog(dir, { shards: instance.windrow.shards });
+  const config = { instance, queues: [queue] };
+  const plugins = new ConfiguredPlugins({
+    now: Date.now,
+    instance: () => instance,
+    queue: () => queue,
+    communicator: () => ({ ...dummy("DummyCommunicator"), nJobs: jobs, template: job }),
+    configDir: dir,
+  });
+  const stop = new AbortController();
+  let closed = 0;
+  const engine = await openEngine({
+    log,
+    plugins,
+    now: Date.now,
+    owner: `bench:${dir}`,
+    config,
+    watch: ({ kind, step }) => {
+      if (kind === "job" && step.type === "job.closed" && ++closed === jobs) stop.abort();
+    },
+  });
+  const began = performance.now();
+  await engine.run(stop.signal);
+  const seconds = (performance.now() - began) / 1000;
+  const { records, bytes } = engine.journal.counts();
+  if (engine.world.anomalyCount > 0) throw new Error(`anomalies: ${JSON.stringify(engine.world.anomalies.slice(0, 3))}`);
+  const done = engine.world.jobLives.get("done") ?? 0;
+  if (done !== jobs) throw new Error(`${done} of ${jobs} jobs are done`);
+  await engine.journal.resign();
+  return { perSecond: jobs / seconds, records, bytes };
+}
+
+/** 10,000 whole lives. What a machine can do differs, so the figure is judged beside the probe. */
+export function benchLifecycle(jobs = 10_000): Promise<Figure> {
+  return inTemporary(async (dir) => {
+    const { perSecond } = await liveThrough(dir, jobs);
+    return { name: "lifecycle", value: perSecond, unit: "jobs/s", limit: null, ratio: null };
+  });
+}
