@@ -36,11 +36,15 @@ export class Table {
   readonly initial: MachineState;
   readonly #bare: AnyStateMachine;
   readonly #states = new Map<string, { state: MachineState; value: StateValue }>();
+  /** Events that each state of the life answers. */
+  readonly #known: ReadonlyMap<string, ReadonlySet<string>>;
   readonly #cells = new Map<string, Map<string, MachineState | null>>();
 
   constructor(machine: AnyStateMachine) {
     this.machine = machine;
     this.#bare = machine.provide({ actions: { evolve: () => {} } });
+    const lives = machine.states["life"]?.states ?? machine.states;
+    this.#known = new Map(Object.entries(lives).map(([name, life]) => [name, new Set(life.ownEvents)]));
     const [snapshot] = initialTransition(machine);
     this.initial = this.#remember(snapshot.value);
   }
@@ -62,8 +66,7 @@ export class Table {
 
   /** Whether the entity's life answers the event in this state; the other regions only react to what life answers. */
   knows(state: MachineState, type: string): boolean {
-    const lives = this.machine.states["life"]?.states ?? this.machine.states;
-    return lives[state.life]?.ownEvents.includes(type) ?? false;
+    return this.#known.get(state.life)?.has(type) ?? false;
   }
 
   /** The state that a snapshot names. @throws Error where this machine has no such state. */
