@@ -50,16 +50,19 @@ export function isBelow(root: string, path: string): boolean {
   return way !== "" && way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
-/**
- * True where `path` lies below one of `roots` even after every link is followed. A missing file counts by its directory.
- */
+/** True where `path` lies below one of `roots` even after every link is followed. A missing file counts by its directory. */
 export async function isReallyBelow(roots: readonly string[], path: string): Promise<boolean> {
-  const real = await followed(path);
-  for (const root of roots) if (isBelow(await followed(root), real)) return true;
-  return false;
+  return isBelowReal(await Promise.all(roots.map(followed)), path);
 }
 
-async function followed(path: string): Promise<string> {
+/** The same for many paths below the same roots, which are given as `followed` answers them. */
+export async function isBelowReal(realRoots: readonly string[], path: string): Promise<boolean> {
+  const real = await followed(path);
+  return realRoots.some((root) => isBelow(root, real));
+}
+
+/** The path without links, as far as it exists. */
+export async function followed(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
