@@ -24,6 +24,8 @@ export const fileGroupEvents = [
   /** Files became ready, finished or failed, or the plug-in set other fields of them. */
   one("fileGroup.advanced", { patches }),
   one("fileGroup.zipped", { patches }),
+  /** A plug-in put files, its own or those of other jobs, into a transfer group or set that group's status (2.5). */
+  one("fileGroup.regrouped", { patches }),
   /** Loaded for a stage-out attempt that brought nothing: only the attempt is counted (2.4). */
   one("fileGroup.attempted", { keys: z.array(z.string()) }),
   /** A plug-in named a group or its status, across jobs (2.5). */

@@ -105,6 +105,7 @@ export function evolveFileGroup(group: FileGroupContext, { type, event }: Step):
     case "fileGroup.triggered":
     case "fileGroup.advanced":
     case "fileGroup.zipped":
+    case "fileGroup.regrouped":
       return patch(group, (event as EventOf<"fileGroup.advanced">).patches);
     case "fileGroup.attempted":
       for (const key of (event as EventOf<"fileGroup.attempted">).keys) {
@@ -133,6 +134,7 @@ const open = {
   "fileGroup.triggered": to("moving"),
   "fileGroup.advanced": stay,
   "fileGroup.zipped": to("open"),
+  "fileGroup.regrouped": stay,
   "fileGroup.attempted": stay,
   "fileGroup.settled": to("settled"),
   "fileGroup.released": to("released"),
@@ -174,6 +176,7 @@ export const fileGroupMachine = setup({
         "fileGroup.released": stay,
         "fileGroup.deletable": stay,
         "fileGroup.attempted": stay,
+        "fileGroup.regrouped": stay,
         "fileGroup.forgotten": to("forgotten"),
       },
     },

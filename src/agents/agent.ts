@@ -58,6 +58,16 @@ export interface KeyedPatch {
   readonly set: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * What a plug-in did to a transfer group, of whatever jobs its files are (2.5). With `lfns`: all files of these names go
+ * into it; without: its status changes.
+ */
+export interface GroupChange {
+  readonly lfns?: readonly string[];
+  readonly groupID: string;
+  readonly groupStatus: string;
+}
+
 /** An answer that passed its schema, with what the plug-in changed on its arguments. */
 export interface Answered {
   readonly ok: true;
@@ -66,6 +76,8 @@ export interface Answered {
   readonly files: Readonly<Record<number, readonly KeyedPatch[]>>;
   /** By workerID. */
   readonly workers: Readonly<Record<number, WorkerChanges>>;
+  /** In the order in which the plug-in made them; they stand whatever it answered. */
+  readonly groups?: readonly GroupChange[];
 }
 
 /** No usable answer. `missing`: the plug-in does not offer the method. */

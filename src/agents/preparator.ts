@@ -19,6 +19,7 @@ import {
   record,
   verdictOf,
 } from "./agent.ts";
+import { regrouped } from "./grouping.ts";
 import { asPatches, filesOf, jobData, patched } from "./handing.ts";
 
 const STAGEINFAILED = 1099;
@@ -68,7 +69,8 @@ const checkStageIn: Duty = {
     const files = filesOf(group, (file) => file.status !== "ready", max);
     const wanted = callFor(job, plugin, "checkStageInStatus", files, now);
     const reply = yield* call(wanted);
-    const note = (events: readonly WindrowEvent[]) => record(shard, wanted.key, events);
+    const groups = regrouped(world, shard, reply, now);
+    const note = (events: readonly WindrowEvent[]) => record(shard, wanted.key, [...groups, ...events]);
     if (!reply.ok) return yield* note([{ type: "job.stageInTroubled", PandaID, why: reply.why }]);
     const { ok, dialog } = verdictOf(reply);
     if (ok === null) return yield* note([{ type: "job.stageInAwaited", PandaID, dialog }]);
@@ -79,6 +81,7 @@ const checkStageIn: Duty = {
     const changed = reply.files[PandaID] ?? [];
     const resolving = callFor(job, plugin, "resolveInputPaths", patched(files, changed), now);
     const resolved = yield* call(resolving);
+    groups.push(...regrouped(world, shard, resolved, now));
     const confirmed: WindrowEvent = { type: "job.stageInConfirmed", PandaID, ...(dialog === "" ? {} : { dialog }) };
     if (!resolved.ok) return yield* note([confirmed, { type: "job.stageInTroubled", PandaID, why: resolved.why }]);
     const paths = verdictOf(resolved);
@@ -147,7 +150,7 @@ const triggerStageIn: Duty = {
     );
     const wanted = { ...callFor(job, plugin, "triggerPreparation", files, now), notAfterAt: now + creationWindowMs };
     const reply = yield* create(world, wanted, { PandaID });
-    const events: WindrowEvent[] = [];
+    const events = regrouped(world, shard, reply, now);
     if (!reply.ok) {
       events.push({ type: "job.preparationTroubled", PandaID, why: reply.why });
       events.push(...closing(wanted.key, reply, reply.kind === "timedOut" ? undefined : "repeated"));

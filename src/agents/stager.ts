@@ -17,6 +17,7 @@ import {
   type Reply,
   record,
 } from "./agent.ts";
+import { regrouped } from "./grouping.ts";
 import { fileArgument, jobData, workerData } from "./handing.ts";
 import { type Loop, loops, outcome } from "./stagerOutcome.ts";
 
@@ -68,11 +69,12 @@ const dutyOf = ({ name, loop: loopOf, limit, maxFiles }: Work): Duty => ({
     const wanted = callFor(world, job, loop, files, now);
     if (loop.step === "check") {
       const reply = yield* call(wanted);
-      return yield* record(shard, wanted.key, eventsOf(world, job, loop, files, reply));
+      const events = eventsOf(world, job, loop, files, reply);
+      return yield* record(shard, wanted.key, [...regrouped(world, shard, reply, now), ...events]);
     }
     const reply = yield* create(world, { ...wanted, notAfterAt: now + creationWindowMs }, { PandaID });
     const settle = !reply.ok && reply.kind === "timedOut" ? undefined : "repeated";
-    const events = eventsOf(world, job, loop, files, reply);
+    const events = [...regrouped(world, shard, reply, now), ...eventsOf(world, job, loop, files, reply)];
     yield* record(shard, wanted.key, [...events, ...closing(wanted.key, reply, settle)]);
   },
 });

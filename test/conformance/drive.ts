@@ -53,10 +53,6 @@ export async function drive(scenario: Scenario): Promise<Driven> {
   const log = openMemoryLog(memoryStore(config.instance.windrow.shards));
   const engine = await openEngine({ log, plugins, now: () => recorder.now, owner: "conformance", config });
   await seed(engine, scenario);
-  plugins.otherFiles = () =>
-    [...engine.world.fileGroups.values()].flatMap(({ ctx }) =>
-      Object.entries(ctx.files).map(([key, { lfn, groupID }]) => ({ PandaID: ctx.PandaID ?? 0, key, lfn, groupID })),
-    );
   const reader = new StateReader(scenario, recorder.names);
   const observed: ObservedRound[] = [];
   for (let r = 1; r <= rounds; r += 1) {

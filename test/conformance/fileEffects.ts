@@ -1,7 +1,7 @@
 /**
  * What scripted plug-ins do to files, and how a list of files reads in the corpus (sections 5 and 8).
  */
-import type { FileArgument, KeyedPatch } from "../../src/agents/agent.ts";
+import type { FileArgument, GroupChange, KeyedPatch } from "../../src/agents/agent.ts";
 import type { MethodName } from "../../src/plugins/contract.ts";
 import type { Outcome } from "./scripts.ts";
 
@@ -46,32 +46,12 @@ function ownEffect(
   return method === "checkStageOutStatus" && !isObject ? { status: "finished" } : undefined;
 }
 
-/** A file of any job, for the plug-in's database interface. */
-export interface OtherFile {
-  readonly PandaID: number;
-  readonly key: string;
-  readonly lfn: string;
-  readonly groupID: string | undefined;
-}
-export type OtherFiles = () => readonly OtherFile[];
-
 /** What the plug-in does through the original's database interface: at once, and across jobs (lifecycle 2.5). */
-export function outsideEffects(
-  { db }: Outcome,
-  files: readonly FileArgument[],
-  others: OtherFiles,
-  now: number,
-): Record<number, KeyedPatch[]> {
-  const patches: Record<number, KeyedPatch[]> = {};
-  for (const [action, ...args] of db) {
-    const byGroup = action === "update_file_group_status";
-    const [which, groupID, groupStatus] = byGroup ? [undefined, args[0], args[1]] : args;
+export function groupEffects({ db }: Outcome, files: readonly FileArgument[]): GroupChange[] {
+  return db.map(([action, ...args]) => {
+    if (action === "update_file_group_status") return { groupID: String(args[0]), groupStatus: String(args[1]) };
+    const [which, groupID, groupStatus] = args;
     const lfns = which === "*" ? files.map((file) => file.lfn) : Array.isArray(which) ? which.map(String) : [];
-    const set = byGroup ? { groupStatus } : { groupID, groupStatus, groupUpdateAt: now };
-    for (const file of others()) {
-      if (byGroup ? file.groupID !== groupID : !lfns.includes(file.lfn)) continue;
-      patches[file.PandaID] = [...(patches[file.PandaID] ?? []), { key: file.key, set }];
-    }
-  }
-  return patches;
+    return { lfns, groupID: String(groupID), groupStatus: String(groupStatus) };
+  });
 }

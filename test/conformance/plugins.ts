@@ -6,7 +6,7 @@ import type { Answered, Call, JobArgument, Reply, Traits, WorkerArgument } from 
 import type { Plugins } from "../../src/calls.ts";
 import type { QueueConfig } from "../../src/config/schema.ts";
 import { type MethodName, methods, type PluginKind } from "../../src/plugins/contract.ts";
-import { fileEffects, fileNames, type OtherFiles, outsideEffects } from "./fileEffects.ts";
+import { fileEffects, fileNames, groupEffects } from "./fileEffects.ts";
 import { ScriptedMessenger } from "./messenger.ts";
 import { Recorder } from "./recorder.ts";
 import type { Scenario } from "./scenario.ts";
@@ -33,8 +33,6 @@ export class ScriptedPlugins implements Plugins {
   readonly #workers: ScriptedWorkers;
   readonly #messenger: ScriptedMessenger;
   readonly #wms: ScriptedWms;
-  /** Files of every job, for what a plug-in does across jobs; set once there is a World. */
-  otherFiles: OtherFiles = () => [];
 
   constructor(scenario: Scenario, queues: readonly QueueConfig[]) {
     this.#positions = new Positions(scenario.plugins);
@@ -78,10 +76,7 @@ export class ScriptedPlugins implements Plugins {
     this.recorder.call(name, { id, files: fileNames(files), ret: outcome.ret });
     if (outcome.ret === "raise") return threw("scripted");
     const own = fileEffects(method, outcome, files, this.recorder.now);
-    const outside = outsideEffects(outcome, files, this.otherFiles, this.recorder.now);
-    const patches: Record<number, Answered["files"][number]> = { ...outside };
-    patches[id] = [...(outside[id] ?? []), ...own];
-    return verdictReply(outcome, { files: patches });
+    return verdictReply(outcome, { files: { [id]: own }, groups: groupEffects(outcome, files) });
   }
 
   #auxInputs(element: unknown): Reply {
