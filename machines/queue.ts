@@ -13,8 +13,11 @@ export interface QueueContext {
   config: Readonly<Record<string, unknown>>;
   /** Ordered new workers, `jobType/resourceType` (SET_N_WORKERS_JOBTYPE, 5). */
   ordered: Record<string, number>;
-  /** Types that had been ordered when workers were last planned. */
-  plannable: readonly string[];
+  /**
+   * What is planned for. The original reads its rows before its commands (5): a command changes at once only types that
+   * were there before, while a new type, and the end of one that is ordered no more, are seen in the next cycle.
+   */
+  plannable: Record<string, number>;
   /** The command that ordered them. */
   orderedBy: number | null;
   fetch: Look;
@@ -30,7 +33,7 @@ export const blankQueue = (queue: string): QueueContext => ({
   queue,
   config: {},
   ordered: {},
-  plannable: [],
+  plannable: {},
   orderedBy: null,
   fetch: untried(),
   submit: untried(),
@@ -54,26 +57,21 @@ export function evolveQueue(queue: QueueContext, { type, event, at }: Step): voi
       return;
     case "queue.planned":
       queue.submit = tried(at);
-      queue.plannable = Object.keys(queue.ordered);
+      queue.plannable = { ...queue.ordered };
       return;
     case "queue.planTroubled":
       queue.submit = troubled(at);
       return;
     case "queue.workersOrdered":
-      queue.ordered = Object.fromEntries(
-        (event as EventOf<"queue.workersOrdered">).orders.map(({ jobType, resourceType, n }) => [
-          `${jobType}/${resourceType}`,
-          n,
-        ]),
-      );
-      queue.orderedBy = (event as EventOf<"queue.workersOrdered">).command_id ?? null;
+      order(queue, event as EventOf<"queue.workersOrdered">);
       return;
     case "queue.statsAsked":
       queue.stats = soon(at);
       queue.statsAsked = true;
       return;
     case "queue.orderFilled":
-      queue.ordered = Object.fromEntries(Object.entries(queue.ordered).map(([key, n]) => [key, Math.max(n - 1, 0)]));
+      queue.ordered = lessOne(queue.ordered);
+      queue.plannable = lessOne(queue.plannable);
       return;
     case "queue.statsTold":
       queue.stats = tried(at);
@@ -83,6 +81,20 @@ export function evolveQueue(queue: QueueContext, { type, event, at }: Step): voi
     case "queue.statsUntold":
       queue.stats = troubled(at);
   }
+}
+
+const lessOne = (orders: Readonly<Record<string, number>>): Record<string, number> =>
+  Object.fromEntries(Object.entries(orders).map(([type, n]) => [type, Math.max(n - 1, 0)]));
+
+/** Every type gets 0, those that are named get their number (5). */
+function order(queue: QueueContext, { orders, command_id }: EventOf<"queue.workersOrdered">): void {
+  for (const type of Object.keys(queue.ordered)) queue.ordered[type] = 0;
+  for (const { jobType, resourceType, n } of orders) {
+    const type = `${jobType}/${resourceType}`;
+    queue.ordered[type] = n;
+    if (type in queue.plannable) queue.plannable[type] = n;
+  }
+  queue.orderedBy = command_id ?? null;
 }
 
 const stay = { actions: "evolve" } as const;

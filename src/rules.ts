@@ -205,15 +205,22 @@ const recovery: Rule = {
   },
 };
 
+/** Due at once while a command waits, of the sweeper or of the others. Few wait at any time. */
+const pending = (commands: World["instance"]["commands"], ofSweeper: boolean): Place | null => {
+  for (const { receiver } of commands.values()) {
+    if ((receiver === "sweeper") === ofSweeper) return byLook({ at: null, how: "now" }, 0, 0, 0);
+  }
+  return null;
+};
+
 const instanceRules: readonly Rule[] = [
   instance("register", ({ instance: { registered, beat } }) => (registered ? null : byLook(beat, 600, 60, instanceID))),
   instance("beat", ({ instance: { registered, beat } }) => (registered ? byLook(beat, 600, 60, instanceID) : null)),
   instance("getCommands", ({ instance: { commandsLook }, settings: { commandmanager } }) =>
     byLook(commandsLook, commandmanager.sleepTime, commandmanager.sleepTime, instanceID),
   ),
-  instance("obey", ({ instance: { commands } }) =>
-    commands.size > 0 ? byLook({ at: null, how: "now" }, 0, 0, 0) : null,
-  ),
+  instance("obey", ({ instance: { commands } }) => pending(commands, false)),
+  instance("obeyKills", ({ instance: { commands } }) => pending(commands, true)),
   instance("ackCommands", ({ instance: { toAcknowledge, acknowledgeLook }, settings: { commandmanager } }) =>
     toAcknowledge.size > 0
       ? byLook(acknowledgeLook, commandmanager.sleepTime, commandmanager.sleepTime, instanceID)

@@ -5,6 +5,9 @@
 import type { WmsAnswer } from "../plugins/contract.ts";
 import type { Call, Reply } from "./agent.ts";
 
+/** The control shard: it keeps what concerns the instance as a whole. */
+export const control = 0;
+
 /** Splits a list into pieces of at most `n`. */
 export function chunks<T>(list: readonly T[], n: number): T[][] {
   const size = Math.max(1, n);

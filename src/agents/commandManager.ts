@@ -7,11 +7,10 @@ import type { WindrowEvent } from "../../events/events.ts";
 import type { WmsAnswer, WmsCommand } from "../plugins/contract.ts";
 import type { World } from "../world.ts";
 import { call, closing, create, creationWindowMs, type Duty, type Run, record } from "./agent.ts";
-import { asking, wmsAnswer } from "./asking.ts";
-import { effectOf, receiverOf } from "./commands.ts";
+import { asking, control, wmsAnswer } from "./asking.ts";
+import { receiverOf } from "./commands.ts";
+import { obeying } from "./obeying.ts";
 
-/** The control shard. */
-const control = 0;
 /** Bulks asked for in one run: more wait until the next, so that a server that never ends does not hold the run. */
 const maxBulks = 50;
 /** At most 50 characters at the server; the test compares it with package.json. */
@@ -94,29 +93,6 @@ function received(world: World, said: WmsAnswer<readonly WmsCommand[]>): Windrow
   return { type: "instance.commandsReceived", commands, ...(dropped.length > 0 ? { dropped } : {}) };
 }
 
-const obey: Duty = {
-  name: "obey",
-  limit: once,
-  run: function* run(world): Run {
-    for (const command of [...world.instance.commands.values()]) {
-      const { command_id } = command;
-      const cause = `command:${command_id}`;
-      // Each effect is made of the World as the commands before it left it.
-      const { events, complaint } = effectOf(world, command);
-      const shards = new Map<number, WindrowEvent[]>();
-      for (const { queue, event } of events) {
-        const shard = world.shardOf(queue);
-        shards.set(shard, [...(shards.get(shard) ?? []), event]);
-      }
-      for (const [shard, its] of shards) yield* record(shard, cause, its);
-      // Only now: a crash before this repeats the effect, which does nothing more.
-      yield* record(control, cause, [
-        { type: "instance.commandDone", command_id, ...(complaint === undefined ? {} : { complaint }) },
-      ]);
-    }
-  },
-};
-
 const ackCommands: Duty = {
   name: "ackCommands",
   limit: once,
@@ -134,4 +110,4 @@ const ackCommands: Duty = {
 };
 
 /** What was done before is acknowledged before what is new is taken, as in the original. */
-export const commandManager: readonly Duty[] = [register, beat, ackCommands, getCommands, obey];
+export const commandManager: readonly Duty[] = [register, beat, ackCommands, getCommands, obeying("obey")];

@@ -61,6 +61,7 @@ function reportStats(world: World, site: string): Effect {
   };
 }
 
+type Order = Extract<WindrowEvent, { type: "queue.workersOrdered" }>["orders"][number];
 const ordersSchema = z.record(z.string(), z.record(z.string(), z.int().nonnegative().nullable()));
 
 /**
@@ -72,9 +73,7 @@ function orderWorkers(world: World, site: string, { command, command_id, params 
   if (!parsed.success) return { events: [], complaint: `${command}: ${z.prettifyError(parsed.error)}` };
   const queues = queuesOf(world, site);
   if (queues.length === 0) return { events: [], complaint: `${command}: no active queue of site ${site}` };
-  const orders = new Map(
-    queues.map(({ ctx }) => [ctx.queue, new Map(Object.keys(ctx.ordered).map((type) => [type, 0]))] as const),
-  );
+  const orders = new Map(queues.map(({ ctx }) => [ctx.queue, [] as Order[]] as const));
   for (const [jobType, byResource] of Object.entries(parsed.data)) {
     for (const [resourceType, n] of Object.entries(byResource)) {
       const type = `${jobType}/${resourceType}`;
@@ -84,7 +83,7 @@ function orderWorkers(world: World, site: string, { command, command_id, params 
         queues.find(({ ctx }) => ctx.queue === site) ??
         queues[0]
       )?.ctx.queue;
-      orders.get(queue ?? "")?.set(type, n ?? 0);
+      orders.get(queue ?? "")?.push({ jobType, resourceType, n: n ?? 0 });
     }
   }
   const fresh = queues.filter(({ ctx }) => ctx.orderedBy !== command_id);
@@ -94,10 +93,7 @@ function orderWorkers(world: World, site: string, { command, command_id, params 
       event: {
         type: "queue.workersOrdered",
         queue,
-        orders: [...(orders.get(queue) ?? [])].map(([type, n]) => {
-          const at = type.indexOf("/");
-          return { jobType: type.slice(0, at), resourceType: type.slice(at + 1), n };
-        }),
+        orders: orders.get(queue) ?? [],
         command_id,
       },
     })),

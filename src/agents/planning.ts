@@ -50,7 +50,7 @@ function* planQueue(world: World, queue: string, now: number): Run {
   const plan = planWorkers({
     queue: config,
     workers: workerCounts(world.workerTallies.get(queue)),
-    ordered: plannableOrders(world, queue),
+    ordered: world.queues.get(queue)?.ctx.plannable ?? {},
     lists: Object.fromEntries([...world.instance.lists].map(([name, { data }]) => [name, data])),
     submitter: world.settings.submitter,
     throttled,
@@ -58,15 +58,6 @@ function* planQueue(world: World, queue: string, now: number): Run {
   const entries = plan.entries.map((entry) => ({ ...entry }));
   yield* record(shard, `plan:${queue}:${now}`, [{ type: "queue.planned", queue, plan: entries, bound: plan.bound }]);
   for (const entry of plan.entries) yield* makeWorkers(world, config, entry, now);
-}
-
-/**
- * What is ordered of the types that were known when workers were last planned. A type that is new is planned for from the
- * next cycle on, because the original reads its rows before its commands (lifecycle 5).
- */
-function plannableOrders(world: World, queue: string): Record<string, number> {
-  const { ordered = {}, plannable = [] } = world.queues.get(queue)?.ctx ?? {};
-  return Object.fromEntries(Object.entries(ordered).filter(([type]) => plannable.includes(type)));
 }
 
 /** Why the throttler holds the queue back; null where there is none, or it does not. Its trouble holds nothing back. */

@@ -22,6 +22,7 @@ import {
 import { chunks } from "./asking.ts";
 import { filesOf, jobData, workerArgument, workerData } from "./handing.ts";
 import { livingWorkers } from "./killRule.ts";
+import { obeying } from "./obeying.ts";
 import { linkedJobs } from "./updates.ts";
 
 /** Jobs forgotten in one run. */
@@ -239,5 +240,5 @@ const forgetJobs: Duty = {
   },
 };
 
-/** Kills first, then clears away: as one cycle of the original does. */
-export const sweeper: readonly Duty[] = [killWorkers, sweepWorkers, forgetJobs];
+/** Marks what commands say, kills, then clears away: as one cycle of the original does. */
+export const sweeper: readonly Duty[] = [obeying("obeyKills"), killWorkers, sweepWorkers, forgetJobs];

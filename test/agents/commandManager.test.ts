@@ -8,6 +8,7 @@ import { describe, expect, it } from "vitest";
 import type { WindrowEvent } from "../../events/events.ts";
 import type { Call, Reply } from "../../src/agents/agent.ts";
 import { commandManager } from "../../src/agents/commandManager.ts";
+import { sweeper } from "../../src/agents/sweeper.ts";
 import { type Folded, fold } from "../../src/projection.ts";
 import { rules } from "../../src/rules.ts";
 import type { World } from "../../src/world.ts";
@@ -15,7 +16,7 @@ import { answered, configured, drive, start, threw, worldOf } from "./drive.ts";
 import { prepared, worker } from "./lives.ts";
 
 const duty = (name: string) => {
-  const found = commandManager.find((one) => one.name === name);
+  const found = [...commandManager, ...sweeper].find((one) => one.name === name);
   if (!found) throw new Error(name);
   return found;
 };
@@ -29,6 +30,11 @@ const run = (
   const driven = drive(duty(name), world, ids, answer);
   expect(world.anomalies).toEqual([]);
   return driven;
+};
+/** The sweeper obeys its commands, then the others are obeyed. */
+const obey = (world: World) => {
+  const [kills, others] = [run("obeyKills", world), run("obey", world)];
+  return { events: [...kills.events, ...others.events], records: [...kills.records, ...others.records] };
 };
 const fine = () => answered({ ok: true, data: null });
 const dueAt = (world: World, name: string) =>
@@ -150,7 +156,7 @@ describe("taking commands (C36)", () => {
     expect(world.instance.commands.size).toBe(1);
     run("getCommands", world, () => answered({ ok: true, data: again }));
     expect(world.instance.commands.size).toBe(1);
-    run("obey", world);
+    obey(world);
     run("getCommands", world, () => answered({ ok: true, data: again }));
     expect(world.instance.commands.size).toBe(0);
     expect([...world.instance.toAcknowledge]).toEqual([1]);
@@ -196,7 +202,7 @@ describe("KILL_WORKERS and SYNC_WORKERS_KILL", () => {
     ["none where a key is missing", { status: "ALL", computingSite: "ALL", computingElement: "ALL" }, []],
   ] as const)("mark %s", (_name, params, expected) => {
     const world = holding(workers, command(1, "KILL_WORKERS", params));
-    const { events } = run("obey", world);
+    const { events } = obey(world);
     expect(marked(world)).toEqual(expected);
     expect(complaintOf(events)).toEqual([undefined]);
     expect(world.instance.commands.size).toBe(0);
@@ -204,7 +210,7 @@ describe("KILL_WORKERS and SYNC_WORKERS_KILL", () => {
 
   it("mark workers by id, pass over those that are gone or have ended, and complain of the rest", () => {
     const world = holding(workers, command(1, "SYNC_WORKERS_KILL", [5, "9", 77, 17, 5, "x", 1.5]));
-    const { events } = run("obey", world);
+    const { events } = obey(world);
     expect(marked(world)).toEqual([5, 9]);
     expect(complaintOf(events)).toEqual(['SYNC_WORKERS_KILL: no workerIDs: ["x",1.5]']);
   });
@@ -223,8 +229,9 @@ describe("KILL_WORKERS and SYNC_WORKERS_KILL", () => {
     ["REPORT_WORKER_STATS:X", null],
   ] as const)("and others that cannot be read are done with a complaint: %s %j", (text, params) => {
     const world = holding(workers, command(1, text, params), command(2, "SYNC_WORKERS_KILL", [9]));
-    const { events } = run("obey", world);
-    expect(complaintOf(events)).toEqual([expect.stringMatching(/./), undefined]);
+    const { events } = obey(world);
+    const complaints = complaintOf(events).filter((one) => one !== undefined);
+    expect([complaintOf(events).length, complaints]).toEqual([2, [expect.stringMatching(/./)]]);
     expect(marked(world)).toEqual([9]);
     expect(Object.keys(world.queues.get("Q")?.ctx.ordered ?? {})).toEqual([]);
   });
@@ -239,8 +246,27 @@ describe("SET_N_WORKERS_JOBTYPE", () => {
       command(1, "SET_N_WORKERS_JOBTYPE:Q", { managed: { SCORE: 2, MCORE: null } }),
       command(2, "SET_N_WORKERS_JOBTYPE:Q", { user: { "A/B": 3 } }),
     );
-    run("obey", world);
+    obey(world);
     expect(ordered(world)).toEqual({ "managed/SCORE": 0, "managed/MCORE": 0, "user/A/B": 3 });
+  });
+
+  it("changes at once only what is planned for already; the rest is seen in the next plan", () => {
+    const planned: WindrowEvent = { type: "queue.planned", queue: "Q", plan: [], bound: "" };
+    const world = worldOf(configured());
+    const plannable = (at: number, ...events: WindrowEvent[]) => {
+      fold(world, { shard: 1, seq: at, at, events });
+      return world.queues.get("Q")?.ctx.plannable;
+    };
+    const order = (command_id: number, resourceType: string, n: number): WindrowEvent => ({
+      type: "queue.workersOrdered",
+      queue: "Q",
+      orders: [{ jobType: "managed", resourceType, n }],
+      command_id,
+    });
+    expect(plannable(1, planned, order(1, "SCORE", 1))).toEqual({});
+    expect(plannable(2, planned, order(2, "MCORE", 2))).toEqual({ "managed/SCORE": 1 });
+    expect(plannable(3, planned)).toEqual({ "managed/SCORE": 0, "managed/MCORE": 2 });
+    expect(plannable(4, order(3, "MCORE", 5))).toEqual({ "managed/SCORE": 0, "managed/MCORE": 5 });
   });
 
   it("of a site goes to the queue that has the type, the queue of the resource type, or the first", () => {
@@ -249,7 +275,7 @@ describe("SET_N_WORKERS_JOBTYPE", () => {
       configured(queues),
       command(1, "SET_N_WORKERS_JOBTYPE:S", { managed: { SCORE: 1, MCORE: 2 } }),
     );
-    run("obey", world);
+    obey(world);
     expect([ordered(world, "A"), ordered(world, "B")]).toEqual([{ "managed/SCORE": 1 }, { "managed/MCORE": 2 }]);
   });
 });
@@ -258,7 +284,7 @@ describe("REPORT_WORKER_STATS", () => {
   it("makes the first queue of the site owe the counts", () => {
     const queues = { B: { siteName: "S" }, A: { siteName: "S" }, C: {} };
     const world = holding(configured(queues), command(1, "REPORT_WORKER_STATS:S"));
-    expect(run("obey", world).events[0]).toEqual({ type: "queue.statsAsked", queue: "A" });
+    expect(obey(world).events[0]).toEqual({ type: "queue.statsAsked", queue: "A" });
     expect(world.queues.get("A")?.ctx).toMatchObject({ statsAsked: true, stats: { at: now, how: "now" } });
   });
 });
@@ -277,7 +303,7 @@ describe("done, then acknowledged (C13, C29, C33, C37)", () => {
   ];
 
   it("records the effect in its shards before the command is done in the control shard", () => {
-    const { records } = run("obey", holding(placed, ...three));
+    const { records } = obey(holding(placed, ...three));
     expect(records.map(({ shard, events }) => [shard, ...events.map(({ type }) => type)])).toEqual([
       [1, "worker.killMarked"],
       [2, "worker.killMarked"],
@@ -291,7 +317,7 @@ describe("done, then acknowledged (C13, C29, C33, C37)", () => {
 
   it("repeats nothing that a crash interrupted, wherever it did", () => {
     const whole = holding(placed, ...three);
-    const { records } = run("obey", whole);
+    const { records } = obey(whole);
     for (let cut = 0; cut <= records.length; cut++) {
       const world = holding(placed, ...three);
       const replay = (record: (typeof records)[number], seq: number): Folded => ({
@@ -305,7 +331,7 @@ describe("done, then acknowledged (C13, C29, C33, C37)", () => {
       // A worker that was ordered is submitted before the command is taken up again: it is not ordered once more.
       const submitted = cut >= 4 ? worker(25, [], "submitted") : [];
       fold(world, { shard: 1, seq: 4000, at: now, events: submitted });
-      run("obey", world);
+      obey(world);
       expect(marked(world)).toEqual([5, 6]);
       expect(world.queues.get("Q")?.ctx.ordered).toEqual({ "managed/SCORE": cut >= 4 ? 1 : 2 });
       expect(world.queues.get("Q")?.ctx.statsAsked).toBe(true);
@@ -318,7 +344,7 @@ describe("done, then acknowledged (C13, C29, C33, C37)", () => {
     const world = holding(placed, ...three);
     expect(dueAt(world, "ackCommands")).toBeUndefined();
     expect(run("ackCommands", world).calls).toEqual([]);
-    run("obey", world);
+    obey(world);
     expect(dueAt(world, "ackCommands")).toBe(Number.NEGATIVE_INFINITY);
     expect(run("ackCommands", world, () => threw("down")).events).toEqual([
       { type: "instance.acknowledgementTroubled", why: "down" },
@@ -328,7 +354,7 @@ describe("done, then acknowledged (C13, C29, C33, C37)", () => {
     expect(calls[0]?.args).toEqual({ plain: [[1, 2]] });
     expect(world.instance.toAcknowledge.size).toBe(0);
     expect(dueAt(world, "ackCommands")).toBeUndefined();
-    expect(dueAt(world, "obey")).toBeUndefined();
+    expect([dueAt(world, "obey"), dueAt(world, "obeyKills")]).toEqual([undefined, undefined]);
   });
 
   it("looks at every worker once a command, whatever is pending", () => {
@@ -339,7 +365,7 @@ describe("done, then acknowledged (C13, C29, C33, C37)", () => {
       looks += 1;
       return values.call(this);
     };
-    run("obey", world);
+    obey(world);
     expect(looks).toBe(2);
   });
 });
