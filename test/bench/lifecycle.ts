@@ -1,6 +1,6 @@
 /**
- * Benchmarks `lifecycle` and `growth`: whole OneToOne lives with plug-ins that answer at once, from the fetch of a job to
- * the WMS knowing its end, on a durable log. Every job has an input, an output and a log file.
+ * Benchmarks `lifecycle` and `growth`: whole OneToOne lives with plug-ins that answer at once, from the fetch of a
+ * job to the WMS knowing its end, on a durable log. Every job has an input, an output and a log file.
  */
 import { ConfiguredPlugins } from "../../src/calls.ts";
 import { queueSchema } from "../../src/config/schema.ts";
@@ -95,7 +95,8 @@ export async function liveThrough(dir: string, jobs: number): Promise<Lives> {
   await engine.run(stop.signal);
   const seconds = (performance.now() - began) / 1000;
   const { records, bytes } = engine.journal.counts();
-  if (engine.world.anomalyCount > 0) throw new Error(`anomalies: ${JSON.stringify(engine.world.anomalies.slice(0, 3))}`);
+  if (engine.world.anomalyCount > 0)
+    throw new Error(`anomalies: ${JSON.stringify(engine.world.anomalies.slice(0, 3))}`);
   const done = engine.world.jobLives.get("done") ?? 0;
   if (done !== jobs) throw new Error(`${done} of ${jobs} jobs are done`);
   await engine.journal.resign();
