@@ -1,0 +1,53 @@
+/**
+ * `windrow panda-server`: the stand-in PanDA server as a process of its own, for demonstrations and rehearsals. It says
+ * where it listens in one line on standard output and everything else on standard error.
+ */
+import { Command, InvalidArgumentError } from "commander";
+import { startPandaServer } from "../simulation/pandaServer/server.ts";
+
+function numberIn(from: number, to: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (text.trim() === "" || !(number >= from && number <= to)) {
+      throw new InvalidArgumentError(`It must be a number from ${from} to ${to}.`);
+    }
+    return number;
+  };
+}
+
+interface Options {
+  readonly dir: string;
+  readonly port: number;
+  readonly sentTimeout: number;
+  readonly json?: true;
+}
+
+async function serve({ dir, port, sentTimeout, json }: Options): Promise<void> {
+  const log = (line: string): void => void process.stderr.write(`${line}\n`);
+  const server = await startPandaServer({ dir, port, sentTimeoutMs: sentTimeout * 1000, log });
+  const api = `${server.url}/api/v1`;
+  const line = json ? JSON.stringify({ standIn: true, url: server.url, api, dir, pid: process.pid }) : server.url;
+  process.stdout.write(`${line}\n`);
+  // A second signal finds no handler and ends the process at once.
+  await new Promise<void>((stop) => {
+    process.once("SIGTERM", () => stop());
+    process.once("SIGINT", () => stop());
+  });
+  await server.close();
+}
+
+/** The command, to be added to the program. */
+export function pandaServerCommand(): Command {
+  return new Command("panda-server")
+    .description("run a stand-in PanDA server on loopback: not a real one, for demonstrations, rehearsals and tests")
+    .requiredOption("--dir <folder>", "where it keeps its state, which survives a restart")
+    .option("--port <number>", "port on 127.0.0.1; 0 is any free one", numberIn(0, 65535), 0)
+    .option(
+      "--sent-timeout <seconds>",
+      "a job that was handed out and not heard of for so long is handed out again",
+      numberIn(0.001, 1e9),
+      1800,
+    )
+    .option("--json", "say the address as a line of JSON")
+    .action((options: Options) => serve(options));
+}
