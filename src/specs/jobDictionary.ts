@@ -1,7 +1,7 @@
 /**
- * The job dictionary of PanDA (panda-api.md 6), read into the facts of `job.fetched`. Each job is judged alone: what its
- * files need and cannot be attributed refuses that job by name; what has one safe reading is read so, with a remark. It
- * must never shift a value to another file, let a file name lead out of its directory, or repeat a secret in a message.
+ * The job dictionary of PanDA (panda-api.md 6), read into the facts of `job.fetched`. Each job is judged alone: what
+ * its files need and cannot be attributed refuses that job by name; what has one safe reading is read so, with a remark.
+ * It must never shift a value to another file, let a file name lead out of its directory, or show a secret in a message.
  */
 import { z } from "zod";
 import type { InputInfo, OutputInfo } from "./jobSpec.ts";
@@ -194,7 +194,7 @@ function outputsOf(raw: Record<string, unknown>, job: Dictionary, remarks: strin
 }
 
 /** Items of a list; the empty text is a list of none, or of one empty item: whoever counts decides. */
-const items = (list: string): string[] => (list === "" ? [] : list.split(","));
+const items = (list: string): string[] => (unset(list) ? [] : list.split(","));
 
 /** File names with their blanks kept, for the other lists count them too. */
 function named(job: Dictionary, key: "inFiles" | "outFiles", remarks: string[]): string[] {
