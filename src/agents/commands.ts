@@ -74,6 +74,7 @@ function orderWorkers(world: World, site: string, { command, command_id, params 
   const queues = queuesOf(world, site);
   if (queues.length === 0) return { events: [], complaint: `${command}: no active queue of site ${site}` };
   const orders = new Map(queues.map(({ ctx }) => [ctx.queue, [] as Order[]] as const));
+  const own: string[] = [];
   for (const [jobType, byResource] of Object.entries(parsed.data)) {
     for (const [resourceType, n] of Object.entries(byResource)) {
       const type = `${jobType}/${resourceType}`;
@@ -83,7 +84,8 @@ function orderWorkers(world: World, site: string, { command, command_id, params 
         queues.find(({ ctx }) => ctx.queue === site) ??
         queues[0]
       )?.ctx.queue;
-      orders.get(queue ?? "")?.push({ jobType, resourceType, n: n ?? 0 });
+      if (queue !== undefined && isOwnType(world, queue, jobType, resourceType)) own.push(type);
+      else orders.get(queue ?? "")?.push({ jobType, resourceType, n: n ?? 0 });
     }
   }
   const fresh = queues.filter(({ ctx }) => ctx.orderedBy !== command_id);
@@ -97,7 +99,17 @@ function orderWorkers(world: World, site: string, { command, command_id, params 
         command_id,
       },
     })),
+    ...(own.length > 0 ? { complaint: `${command}: ${own.join(", ")} is the queue's own type` } : {}),
   };
+}
+
+/**
+ * The original cannot keep an order of the queue's own resource type and label beside the queue's row, which has the same
+ * name, and loses it (specs 6, uniqueName).
+ */
+function isOwnType(world: World, queue: string, jobType: string, resourceType: string): boolean {
+  const config = world.queueConfig(queue);
+  return config.resourceType === resourceType && config.prodSourceLabel === jobType;
 }
 
 /** "ALL": no filter. A missing or empty list chooses nothing. */

@@ -250,6 +250,12 @@ describe("SET_N_WORKERS_JOBTYPE", () => {
     expect(ordered(world)).toEqual({ "managed/SCORE": 0, "managed/MCORE": 0, "user/A/B": 3 });
   });
 
+  it("cannot order a queue's own type, as in the original, and says so", () => {
+    const world = holding(configured(), command(1, "SET_N_WORKERS_JOBTYPE:Q", { managed: { ANY: 3, SCORE: 1 } }));
+    expect(complaintOf(obey(world).events)).toEqual([expect.stringContaining("managed/ANY is the queue's own type")]);
+    expect(ordered(world)).toEqual({ "managed/SCORE": 1 });
+  });
+
   it("changes at once only what is planned for already; the rest is seen in the next plan", () => {
     const planned: WindrowEvent = { type: "queue.planned", queue: "Q", plan: [], bound: "" };
     const world = worldOf(configured());
@@ -273,10 +279,10 @@ describe("SET_N_WORKERS_JOBTYPE", () => {
     const queues = { A: { siteName: "S" }, B: { siteName: "S", resourceType: "MCORE" } };
     const world = holding(
       configured(queues),
-      command(1, "SET_N_WORKERS_JOBTYPE:S", { managed: { SCORE: 1, MCORE: 2 } }),
+      command(1, "SET_N_WORKERS_JOBTYPE:S", { managed: { SCORE: 1 }, user: { MCORE: 2 } }),
     );
     obey(world);
-    expect([ordered(world, "A"), ordered(world, "B")]).toEqual([{ "managed/SCORE": 1 }, { "managed/MCORE": 2 }]);
+    expect([ordered(world, "A"), ordered(world, "B")]).toEqual([{ "managed/SCORE": 1 }, { "user/MCORE": 2 }]);
   });
 });
 
