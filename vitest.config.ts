@@ -1,5 +1,15 @@
+/**
+ * How `npm test` runs the tests. Each file has a process of its own (forks): a test that leaks a handle, a lock or a
+ * working directory must not be felt by another.
+ */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  test: { include: ["test/**/*.test.ts"], testTimeout: 60_000, pool: "forks" },
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 60_000,
+    pool: "forks",
+    // A focused test hides all others: never let one through unseen, on a developer's machine neither.
+    allowOnly: false,
+  },
 });
