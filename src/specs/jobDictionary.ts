@@ -1,7 +1,8 @@
 /**
  * The job dictionary of PanDA (panda-api.md 6), read into the facts of `job.fetched`. Each job is judged alone: what
- * its files need and cannot be attributed refuses that job by name; what has one safe reading is read so, with a remark.
- * It must never shift a value to another file, let a file name lead out of its directory, or show a secret in a message.
+ * its files need and cannot be attributed refuses that job by name; what has one safe reading is read so, with a
+ * remark. It must never shift a value to another file, let a file name lead out of its directory, or show a secret in
+ * a message.
  */
 import { z } from "zod";
 import type { InputInfo, OutputInfo } from "./jobSpec.ts";

@@ -8,7 +8,10 @@ import type { CallRecord } from "./scenario.ts";
 /** The call as a text, without what may differ; the agent is no part of it. */
 export function callText({ a: _agent, m, files, ...facts }: CallRecord): string {
   const sortedFiles = Array.isArray(files) ? { files: files.map(String).sort() } : {};
-  return `${m} ${canonical({ ...facts, ...sortedFiles })}`;
+  // Order inside a call is given for what is fed and submitted alone.
+  const { jobs } = facts;
+  const sortedJobs = m === "messenger.post_processing" && Array.isArray(jobs) ? { jobs: jobs.map(Number).sort() } : {};
+  return `${m} ${canonical({ ...facts, ...sortedFiles, ...sortedJobs })}`;
 }
 
 /** Jobs and workers that a call is about. */

@@ -21,6 +21,11 @@ export interface ObservedRound {
 }
 
 const start = Date.UTC(2026, 0, 1);
+/**
+ * The original's intervals have passed when more than their length has (section 2), Windrow's when their length has. The two
+ * differ only where an interval is a whole number of ticks, so ticks are a little shorter than one.
+ */
+const tickLagMs = 1;
 const isAgent = (name: string): name is AgentName => name in agents;
 
 /** The original's agents in the order of a round. */
@@ -49,6 +54,7 @@ export async function drive(scenario: Scenario): Promise<Driven> {
   const plugins = new ScriptedPlugins(scenario, config.queues);
   const { recorder } = plugins;
   const { tickSeconds, roundSeconds, rounds } = scenario.steps;
+  const stepMs = tickSeconds === undefined ? roundSeconds * 1000 : tickSeconds * 1000 - tickLagMs;
   recorder.now = start;
   const log = openMemoryLog(memoryStore(config.instance.windrow.shards));
   const engine = await openEngine({ log, plugins, now: () => recorder.now, owner: "conformance", config });
@@ -57,13 +63,13 @@ export async function drive(scenario: Scenario): Promise<Driven> {
   const observed: ObservedRound[] = [];
   for (let r = 1; r <= rounds; r += 1) {
     recorder.round = r;
-    recorder.now += (tickSeconds ?? roundSeconds) * 1000;
+    recorder.now += stepMs;
     for (const [original, agent] of order) {
       if (tickSeconds === undefined) recorder.now += 1000;
       recorder.agent = original;
       if (isAgent(agent)) await engine.cycle(agent);
     }
-    observed.push({ r, ...recorder.take(), state: reader.read(engine.world) });
+    observed.push({ r, ...recorder.take(), state: reader.read(engine.world, plugins.givenCommands()) });
   }
   engine.journal.detach();
   const anomalies = engine.world.anomalies.map(({ entity, state, type }) => `${entity} in ${state}: ${type}`);

@@ -113,7 +113,7 @@ export class ScriptedMessenger {
         ...(Object.keys(files).length > 0 ? { files: each(files, reportedFile) } : {}),
         ...(Object.keys(events).length > 0 ? { events } : {}),
         ...(Object.keys(requests).length > 0 ? { eventsRequest: requests } : {}),
-        ...(pandaIDs.length > 0 ? { pandaIDs } : {}),
+        ...(wanted.pandaIDs ? { pandaIDs } : {}),
       };
       return answered(report);
     } catch (error) {

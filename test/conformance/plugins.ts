@@ -42,6 +42,11 @@ export class ScriptedPlugins implements Plugins {
     this.#wms = new ScriptedWms(scenario, this.recorder);
   }
 
+  /** Commands that the WMS handed out in this round. */
+  givenCommands(): readonly number[] {
+    return this.#wms.givenNow();
+  }
+
   async invoke(call: Call): Promise<Reply> {
     const { method, plugin, args } = call;
     if (plugin === "communicator") return this.#wms.answer(method, "plain" in args ? (args.plain ?? []) : []);

@@ -21,7 +21,8 @@ export class StateReader {
     this.#commands = new CommandRows(scenario);
   }
 
-  read(world: World): State {
+  /** `given`: commands that were handed out in this round. */
+  read(world: World, given: readonly number[]): State {
     return {
       jobs: this.#rows(
         "jobs",
@@ -36,7 +37,7 @@ export class StateReader {
         [...world.workers.values()].filter(isSeen).map((worker) => this.#worker(world, worker)),
       ),
       events: this.#rows("events", [...world.jobs.values()].flatMap(eventRows)),
-      commands: this.#rows("commands", this.#commands.read(world)),
+      commands: this.#rows("commands", this.#commands.read(world, given)),
     };
   }
 
@@ -154,11 +155,10 @@ const receivers: readonly (readonly [string, string])[] = [
 
 /**
  * Rows of commands. Windrow forgets a command that nobody wants acknowledged as soon as it is done; the original at the next
- * cycle of its command manager, so such a row is kept here until the end of the round.
+ * cycle of its command manager, so such a row counts as there until the end of the round.
  */
 class CommandRows {
   readonly #texts = new Map<number, string>();
-  readonly #waiting = new Set<number>();
 
   constructor({ wms }: Scenario) {
     for (const list of Object.values(wms["commands"] ?? {})) {
@@ -166,15 +166,13 @@ class CommandRows {
     }
   }
 
-  read({ instance }: World): (readonly [string, Row])[] {
-    const processed = new Set(instance.toAcknowledge);
-    for (const id of this.#waiting) if (!instance.commands.has(id)) processed.add(id);
-    this.#waiting.clear();
-    for (const id of instance.commands.keys()) this.#waiting.add(id);
-    return [...new Set([...instance.commands.keys(), ...processed])].map((id) => {
+  read({ instance }: World, given: readonly number[]): (readonly [string, Row])[] {
+    const ids = new Set([...instance.commands.keys(), ...instance.toAcknowledge, ...given]);
+    return [...ids].flatMap((id) => {
       const command = this.#texts.get(id) ?? "";
       const receiver = receivers.find(([start]) => command.startsWith(start))?.[1];
-      return [String(id), { command, receiver, processed: processed.has(id) ? 1 : 0 }] as const;
+      if (!receiver) return [];
+      return [[String(id), { command, receiver, processed: instance.commands.has(id) ? 0 : 1 }] as const];
     });
   }
 }

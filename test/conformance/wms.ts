@@ -42,7 +42,8 @@ export class ScriptedWms {
   readonly #sentJobs = new SentBefore();
   readonly #sentWorkers = new SentBefore();
   readonly #sentStats = new Map<string, string>();
-  readonly #given = new Set<number>();
+  /** Ids of commands that were handed out, by round. */
+  readonly #given = new Map<number, number>();
   #registered = false;
 
   constructor(scenario: Scenario, recorder: Recorder) {
@@ -85,6 +86,11 @@ export class ScriptedWms {
     }
   }
 
+  /** Commands that were handed out in this round. */
+  givenNow(): readonly number[] {
+    return [...this.#given].flatMap(([id, round]) => (round === this.#recorder.round ? [id] : []));
+  }
+
   /** How this call of the method goes as a whole; undefined where it goes well. */
   #call(method: string): "down" | "refused" | undefined {
     const element = this.#positions.nextCall(method);
@@ -98,8 +104,11 @@ export class ScriptedWms {
   #isAlive(data: unknown): Reply {
     if (!this.#registered) {
       const { commands } = z.looseObject({ commands: z.array(z.unknown()).default([]) }).parse(data);
-      const names = commands.map((each) => (typeof each === "string" ? each : dictionary.parse(each)["command"]));
-      this.#recorder.request("heartbeat_start", { commands: names.map(String).sort() });
+      const names = commands.map((each) => {
+        const { command, computingSite } = dictionary.parse(each);
+        return `${command}:${computingSite}`;
+      });
+      this.#recorder.request("heartbeat_start", { commands: names.sort() });
     }
     this.#registered = true;
     return ok(null);
@@ -176,7 +185,7 @@ export class ScriptedWms {
   #getCommands(n: number): Reply {
     const ofRound = z.array(commandElement).parse(this.#scenario.wms["commands"]?.[this.#recorder.round] ?? []);
     const fresh = ofRound.filter(({ id }) => !this.#given.has(id)).slice(0, n);
-    for (const { id } of fresh) this.#given.add(id);
+    for (const { id } of fresh) this.#given.set(id, this.#recorder.round);
     return ok(
       fresh.map(({ id, command, params, ack_requested }) => ({
         command_id: id,
