@@ -1,13 +1,14 @@
 /**
- * The demo's payload: what runs on a "batch node" for the jobs of one worker. It speaks the same file protocol as a pilot in
- * Harvester's push mode, and needs nothing but Node. Started in the worker's access point, it
+ * The demo's payload: what runs on a "batch node" for the jobs of one worker. It speaks the same file protocol as a
+ * pilot in Harvester's push mode, and needs nothing but Node. Started in the worker's access point, it
  *   - reads HPCJobs.json there, or in one directory per job where worker_pandaids.json lists several jobs,
  *   - really reads the job's inputs (lines, words, letters; for collision tables also a mass spectrum),
  *   - writes the outputs, payload.log, jobReport.json, worker_attributes.json and event_status.dump.json,
  *   - keeps worker_heartbeat.json fresh while it works.
- * Every file appears under its name only when it is whole, because Windrow may look at any instant. The job's parameters say
- * how it behaves: `--seconds=S` (how long it works), `--failureRate=R` (0 to 1; which jobs fail follows from PandaID and
- * attempt number alone, so that a repeated run fails the same). Exit code: 0 if all jobs finished, 1 otherwise.
+ * Every file appears under its name only when it is whole, because Windrow may look at any instant. The job's
+ * parameters say how it behaves: `--seconds=S` (how long it works), `--failureRate=R` (0 to 1; which jobs fail follows
+ * from PandaID and attempt number alone, so that a repeated run fails the same). Exit code: 0 if all jobs finished, 1
+ * otherwise.
  */
 import { createHash, randomUUID } from "node:crypto";
 import {
@@ -102,7 +103,9 @@ function jobs() {
   return read(join(point, "worker_pandaids.json")).flatMap((PandaID) => inDirectory(join(point, String(PandaID))));
 }
 
-/** Makes every output of the job out of its inputs. Throws, as a real transformation fails, with a code and a reason. */
+/**
+ * Makes every output of the job out of its inputs. Throws, as a real transformation fails, with a code and a reason.
+ */
 function transform({ PandaID, params, directory }, log) {
   const found = [...new Set(namesIn(params.inFiles))].map((lfn) => {
     const content = readFileSync(join(directory, lfn), "utf8");
@@ -114,7 +117,8 @@ function transform({ PandaID, params, directory }, log) {
   const summary = found.map(({ masses: all, ...rest }) => ({ ...rest, events: all.length }));
   const outputs = [...new Set(namesIn(params.outFiles))].filter((lfn) => lfn !== params.logFile);
   const entries = outputs.map((lfn, n) => {
-    const text = `${JSON.stringify({ PandaID: Number(PandaID), output: n, inputs: summary }, null, 2)}\n${spectrum(masses)}\n`;
+    const facts = JSON.stringify({ PandaID: Number(PandaID), output: n, inputs: summary }, null, 2);
+    const text = `${facts}\n${spectrum(masses)}\n`;
     const path = resolve(directory, lfn);
     write(path, text);
     const bytes = Buffer.from(text);

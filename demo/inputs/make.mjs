@@ -1,6 +1,6 @@
 /**
- * Makes the input files of the demo: invented readings of particle collisions, the same bytes on every run (a generator with
- * a fixed seed, no clock, no chance). Run `node demo/inputs/make.mjs` to make them again beside this script.
+ * Makes the input files of the demo: invented readings of particle collisions, the same bytes on every run (a generator
+ * with a fixed seed, no clock, no chance). Run `node demo/inputs/make.mjs` to make them again beside this script.
  */
 import { writeFileSync } from "node:fs";
 
@@ -30,7 +30,8 @@ for (let run = 1; run <= 12; run += 1) {
     const channel = channels[Math.floor(next() * channels.length)];
     // A falling background, with a narrow peak on top of it: near 91 for pairs of leptons, near 125 for photons.
     const peak = next() < 0.3;
-    const mass = peak ? around(next, channel === "gammagamma" ? 125.2 : 91.2, 2.4) : 40 - 60 * Math.log(1 - next() * 0.96);
+    const centre = channel === "gammagamma" ? 125.2 : 91.2;
+    const mass = peak ? around(next, centre, 2.4) : 40 - 60 * Math.log(1 - next() * 0.96);
     const values = [mass, -22 * Math.log(1 - next()), around(next, 0, 1.3), (next() * 2 - 1) * Math.PI];
     lines.push([event, channel, ...values.map((value) => value.toFixed(3))].join(","));
   }

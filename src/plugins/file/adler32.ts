@@ -1,6 +1,6 @@
 /**
- * Checksums of files: adler32, which PanDA uses throughout, and md5 where a job dictionary names one. zlib's adler32 is not
- * offered by Node, hence the few lines below. Nothing here may load a whole file into memory.
+ * Checksums of files: adler32, which PanDA uses throughout, and md5 where a job dictionary names one. zlib's adler32 is
+ * not offered by Node, hence the few lines below. Nothing here may load a whole file into memory.
  */
 import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";

@@ -1,6 +1,6 @@
 /**
- * Tar archives, plain or compressed: what Harvester calls zip files and log tarballs (plugins.md 4, messenger.md 5.1). An
- * archive appears whole or not at all. Links are never followed and never archived.
+ * Tar archives, plain or compressed: what Harvester calls zip files and log tarballs (plugins.md 4, messenger.md 5.1).
+ * An archive appears whole or not at all. Links are never followed and never archived.
  */
 import { lstat } from "node:fs/promises";
 import { list, Pack } from "tar";

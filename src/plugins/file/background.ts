@@ -1,6 +1,7 @@
 /**
- * Work that goes on after the call that began it has returned. What is known here is forgotten with the process and does
- * not matter: whoever asks about work that is not known begins it again, and the work recognises what is already done.
+ * Work that goes on after the call that began it has returned. What is known here is forgotten with the process and
+ * does not matter: whoever asks about work that is not known begins it again, and the work recognises what is already
+ * done.
  */
 
 /** Queue of one directory: only so many works at a time. */

@@ -1,6 +1,6 @@
 /**
- * What every plug-in that writes files needs: names that cannot leave their directory, and files that appear whole or not
- * at all. It must never follow a name given by a job out of the directory it belongs to.
+ * What every plug-in that writes files needs: names that cannot leave their directory, and files that appear whole or
+ * not at all. It must never follow a name given by a job out of the directory it belongs to.
  */
 import { randomUUID } from "node:crypto";
 import { type FileHandle, open, realpath, rename, unlink } from "node:fs/promises";
@@ -50,7 +50,10 @@ export function isBelow(root: string, path: string): boolean {
   return way !== "" && way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
 }
 
-/** True where `path` lies below one of `roots` even after every link is followed. A missing file counts by its directory. */
+/**
+ * True where `path` lies below one of `roots` even after every link is followed. A missing file counts by its
+ * directory.
+ */
 export async function isReallyBelow(roots: readonly string[], path: string): Promise<boolean> {
   return isBelowReal(await Promise.all(roots.map(followed)), path);
 }

@@ -1,6 +1,6 @@
 /**
- * Stage-in by copying files from one directory into another, verified by size and checksum. What is to be copied follows
- * from the job alone and how far it is from the disk, so every call may be repeated and a crash loses nothing.
+ * Stage-in by copying files from one directory into another, verified by size and checksum. What is to be copied
+ * follows from the job alone and how far it is from the disk, so every call may be repeated and a crash loses nothing.
  */
 import { stat } from "node:fs/promises";
 import { z } from "zod";

@@ -1,7 +1,7 @@
 /**
- * Stage-out by copying outputs into a directory, verified by size and checksum; zips too where the queue has no zipper. It
- * must never publish a file from outside the directories of the job's workers, whatever path a payload reported, and never
- * replace a file of another content.
+ * Stage-out by copying outputs into a directory, verified by size and checksum; zips too where the queue has no zipper.
+ * It must never publish a file from outside the directories of the job's workers, whatever path a payload reported, and
+ * never replace a file of another content.
  */
 import { dirname } from "node:path";
 import { z } from "zod";

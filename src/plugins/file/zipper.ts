@@ -1,7 +1,7 @@
 /**
- * Zips outputs as Harvester's SimpleZipper does: a plain tar file of the members under their base names (plugins.md 4). A
- * finished archive of the same members is used again, so that a repeated call gives the same bytes; what lies outside the
- * directories of the job's workers must never get into one.
+ * Zips outputs as Harvester's SimpleZipper does: a plain tar file of the members under their base names (plugins.md 4).
+ * A finished archive of the same members is used again, so that a repeated call gives the same bytes; what lies outside
+ * the directories of the job's workers must never get into one.
  */
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";

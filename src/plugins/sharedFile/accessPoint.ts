@@ -1,7 +1,7 @@
 /**
- * A worker's access point: the directory it shares with Windrow (messenger.md 1). Each carries a mark of its owner; what
- * belongs to another worker, or to nobody known, is never removed, because a template without `${workerID}` or a slip in it
- * would otherwise cost somebody's files.
+ * A worker's access point: the directory it shares with Windrow (messenger.md 1). Each carries a mark of its owner;
+ * what belongs to another worker, or to nobody known, is never removed, because a template without `${workerID}` or a
+ * slip in it would otherwise cost somebody's files.
  */
 import { lstat, mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -17,8 +17,8 @@ export function jobDirectory(worker: WorkSpec, PandaID: number): string {
 }
 
 /**
- * Makes the directory of a worker, and those of its jobs. Called again it changes nothing. An older directory of nobody in
- * its place is moved aside; one of another worker is refused. Answers why not, undefined where all is well.
+ * Makes the directory of a worker, and those of its jobs. Called again it changes nothing. An older directory of nobody
+ * in its place is moved aside; one of another worker is refused. Answers why not, undefined where all is well.
  */
 export async function setUp(worker: WorkSpec): Promise<string | undefined> {
   const point = worker.getAccessPoint();

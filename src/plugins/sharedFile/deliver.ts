@@ -1,7 +1,7 @@
 /**
  * What goes from Windrow to the payload: job specification, catalogue, links to the inputs, PandaIDs, event ranges
- * (messenger.md 3, 4.5). Every file appears whole, since a payload may be waiting for it. A job that cannot be delivered is
- * left out by name; the others are delivered.
+ * (messenger.md 3, 4.5). Every file appears whole, since a payload may be waiting for it. A job that cannot be
+ * delivered is left out by name; the others are delivered.
  */
 import { lstat, mkdir, readlink, rename, rm, symlink, unlink } from "node:fs/promises";
 import { join } from "node:path";
@@ -76,8 +76,8 @@ async function targetOf(link: string): Promise<string | undefined> {
 }
 
 /**
- * Hands event ranges to the payload, by PandaID, for every kind of worker: with several jobs the original drops them and
- * says that it did not (messenger.md 4.5).
+ * Hands event ranges to the payload, by PandaID, for every kind of worker: with several jobs the original drops them
+ * and says that it did not (messenger.md 4.5).
  */
 export async function feedEvents(
   settings: Settings,

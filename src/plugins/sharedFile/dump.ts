@@ -1,7 +1,7 @@
 /**
- * Makes sense of `event_status.dump.json` and `worker_updateevents.json` (messenger.md 4.2, 4.3), entry by entry: one that
- * cannot be used gets a complaint with its place, the others are delivered. A file is only taken from where a worker's
- * outputs may lie.
+ * Makes sense of `event_status.dump.json` and `worker_updateevents.json` (messenger.md 4.2, 4.3), entry by entry: one
+ * that cannot be used gets a complaint with its place, the others are delivered. A file is only taken from where a
+ * worker's outputs may lie.
  */
 import { createHash } from "node:crypto";
 import { realpath } from "node:fs/promises";
@@ -212,7 +212,9 @@ async function fileOf(
   }
 }
 
-/** Size and checksum as reported, else from the file, following links that were found to stay inside; or what is wrong. */
+/**
+ * Size and checksum as reported, else from the file, following links that were found to stay inside; or what is wrong.
+ */
 async function measure(entry: Entry, path: string, found: Findings): Promise<Measured | string> {
   const fsize = field(entry, "fsize", size, found);
   const chksum = field(entry, "chksum", text, found);

@@ -1,6 +1,6 @@
 /**
- * Outputs of an event service payload that nobody reported (messenger.md 5.2): found by their names in the sub-directories of a
- * job. The event range is the part of a name after its last dot.
+ * Outputs of an event service payload that nobody reported (messenger.md 5.2): found by their names in the
+ * sub-directories of a job. The event range is the part of a name after its last dot.
  */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";

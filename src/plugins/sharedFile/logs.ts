@@ -1,7 +1,7 @@
 /**
- * The log tarball of a job (messenger.md 5.1): the logs of each sub-directory in an archive of their own, then all of them and
- * those of the job's directory in one. A tarball that is there already is kept, since its checksum may have been reported. The
- * job specification must never get into one: it may hold secrets.
+ * The log tarball of a job (messenger.md 5.1): the logs of each sub-directory in an archive of their own, then all of
+ * them and those of the job's directory in one. A tarball that is there already is kept, since its checksum may have
+ * been reported. The job specification must never get into one: it may hold secrets.
  */
 import { lstat, readdir, rename } from "node:fs/promises";
 import { basename, join } from "node:path";

@@ -1,6 +1,7 @@
 /**
- * On-site merging (messenger.md 5.4): jobs of one task merge their outputs in a directory of the task. The payload says in a
- * state file there what became of each input. The directory must lie below `taskWorkBaseDir`, whatever a file says.
+ * On-site merging (messenger.md 5.4): jobs of one task merge their outputs in a directory of the task. The payload says
+ * in a state file there what became of each input. The directory must lie below `taskWorkBaseDir`, whatever a file
+ * says.
  */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * Speaks with payloads through files in a directory that both can see (messenger.md): the messenger of most batch queues, in
- * the names and formats that pilots use today. It must never act on what a payload wrote beyond reading it, and never touch
- * anything outside a worker's access point but the directories its options name.
+ * Speaks with payloads through files in a directory that both can see (messenger.md): the messenger of most batch
+ * queues, in the names and formats that pilots use today. It must never act on what a payload wrote beyond reading it,
+ * and never touch anything outside a worker's access point but the directories its options name.
  */
 import type { JobSpec } from "../../specs/jobSpec.ts";
 import type { WorkSpec } from "../../specs/workSpec.ts";

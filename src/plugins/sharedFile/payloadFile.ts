@@ -1,6 +1,7 @@
 /**
- * Reads what a payload wrote. Nothing it does may hang, mislead or stop the reader: links are not followed, pipes not waited
- * for, a file that is not whole yet is left for the next look. Contents of small files that did not change are kept.
+ * Reads what a payload wrote. Nothing it does may hang, mislead or stop the reader: links are not followed, pipes not
+ * waited for, a file that is not whole yet is left for the next look. Contents of small files that did not change are
+ * kept.
  */
 import { constants } from "node:fs";
 import { lstat, open } from "node:fs/promises";
@@ -89,7 +90,9 @@ async function textOf(path: string): Promise<string> {
   }
 }
 
-/** Size and checksum of an output; computed once as long as the file looks the same. Undefined: there is no such file. */
+/**
+ * Size and checksum of an output; computed once as long as the file looks the same. Undefined: there is no such file.
+ */
 export async function outputSums(path: string): Promise<Sums | undefined> {
   try {
     const { look, mtimeMs, isFile } = await lookAt(path);

@@ -1,7 +1,7 @@
 /**
- * What happens once when a worker has ended (messenger.md 5): log tarballs, left-over outputs and merged outputs are collected
- * and reported through the same dump file that a payload writes. Called again it collects the same and reports it once. A
- * dump that the payload left unread must survive it.
+ * What happens once when a worker has ended (messenger.md 5): log tarballs, left-over outputs and merged outputs are
+ * collected and reported through the same dump file that a payload writes. Called again it collects the same and
+ * reports it once. A dump that the payload left unread must survive it.
  */
 import { rename } from "node:fs/promises";
 import { join } from "node:path";

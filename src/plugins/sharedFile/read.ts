@@ -1,7 +1,7 @@
 /**
- * One look at a worker's access point (messenger.md 3.5, 3.6, 4). It costs one listing a directory and one look at each file
- * that is there. Consumed files go through the `.read` protocol: taken by a rename once they are whole, read again in every
- * look until they are acknowledged. Nothing may be lost: what cannot be used stays on disk, with a complaint.
+ * One look at a worker's access point (messenger.md 3.5, 3.6, 4). It costs one listing a directory and one look at each
+ * file that is there. Consumed files go through the `.read` protocol: taken by a rename once they are whole, read again
+ * in every look until they are acknowledged. Nothing may be lost: what cannot be used stays on disk, with a complaint.
  */
 import { lstat, readdir, rename } from "node:fs/promises";
 import { join, relative } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * Options of the shared-file messenger: file names from `[payload_interaction]`, which a queue may override one by one, and
- * the switches of messenger.md 2. Every name must be that of one file inside the access point.
+ * Options of the shared-file messenger: file names from `[payload_interaction]`, which a queue may override one by one,
+ * and the switches of messenger.md 2. Every name must be that of one file inside the access point.
  */
 import { z } from "zod";
 import { directorySchema, nameTrouble } from "../file/disk.ts";

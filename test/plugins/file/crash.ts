@@ -1,4 +1,7 @@
-/** Child of crash.test.ts: begins the copy of one input and is killed in the middle of it. Arguments: source, scratch, size. */
+/**
+ * Child of crash.test.ts: begins the copy of one input and is killed in the middle of it. Arguments: source, scratch,
+ * size.
+ */
 import { FilePreparator } from "../../../src/plugins/file/preparator.ts";
 import { JobSpec } from "../../../src/specs/jobSpec.ts";
 

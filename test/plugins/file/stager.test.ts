@@ -108,7 +108,7 @@ describe("stage-out by copying", () => {
     expect(await filesBelow(storage.destination)).toEqual(["o.root"]);
   });
 
-  it("fails a worker's file when its whole directory is gone, but waits while the directory of all workers is", async () => {
+  it("fails the file of a worker whose directory is gone, but waits while that of all workers is", async () => {
     const storage = await makeStorage();
     const make = await withOutput(storage);
     await rm(storage.accessPoint, { recursive: true });

@@ -88,7 +88,7 @@ describe("zip files", () => {
     expect(() => plugin({ zipDir: "relative" })).toThrow();
   });
 
-  it("are kept when they are asked for again, even with their members gone, and made anew when a member changed", async () => {
+  it("are kept when asked for again, even with members gone, and made anew when a member changed", async () => {
     const storage = await makeStorage();
     const paths = await members(storage);
     const first = zipJob(storage, paths);

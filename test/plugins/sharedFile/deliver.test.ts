@@ -172,7 +172,7 @@ describe("job delivery", () => {
     expect((await site.read()).jobsRequested).toBeUndefined();
   });
 
-  it("writes nothing through a link that a payload put in the place of a job's directory, and reads nothing there", async () => {
+  it("neither writes nor reads through a link that a payload put in the place of a job's directory", async () => {
     const site = await makeSite({ mapType: "ManyToOne", PandaIDs: [101, 102] });
     const elsewhere = join(site.inputs, "elsewhere");
     await mkdir(elsewhere);
@@ -227,7 +227,8 @@ describe("formats and options", () => {
       },
     });
     expect(jobSpecText(given, "cgi", false)).toBe(
-      "PandaID=101&inFiles=a.root%2Cb.root&jobPars=-x+%27a+%28b%29%27+--n%3D~1%2A&flag=True&none=None&list=%5B%22it%27s%22%2C+1%5D",
+      "PandaID=101&inFiles=a.root%2Cb.root&jobPars=-x+%27a+%28b%29%27+--n%3D~1%2A&flag=True&none=None" +
+        "&list=%5B%22it%27s%22%2C+1%5D",
     );
   });
 

@@ -40,7 +40,7 @@ async function afterPayload(fixture: SiteFixture = {}, directory = "."): Promise
 }
 
 describe("log tarball", () => {
-  it("holds the logs of the job and of its sub-directories, readable by GNU tar, and not the job's specification", async () => {
+  it("holds the logs of the job and its sub-directories, for GNU tar, and not the job's specification", async () => {
     const site = await afterPayload();
     expect(await ended(site)).toEqual({ ok: true, dialog: "" });
     const path = join(site.point, "l.101.log.tgz");

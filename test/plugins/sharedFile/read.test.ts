@@ -95,7 +95,7 @@ describe("attributes", () => {
 });
 
 describe("outputs and events", () => {
-  it("come from the dump with size, checksum and GUID made up where the payload gave none (messenger.md 4.2)", async () => {
+  it("come from the dump, with what the payload did not give made up (messenger.md 4.2)", async () => {
     const site = await makeSite();
     const [es, out] = [await site.put("es.1", "ab"), await site.put("o.root", "output")];
     await site.put(dump, {
@@ -169,7 +169,7 @@ describe("outputs and events", () => {
     expect(await site.read()).toEqual(report);
   });
 
-  it("go through the .read protocol: taken, kept until acknowledged, then retired; the next dump waits its turn", async () => {
+  it("are taken, kept until acknowledged, then retired; the next dump waits its turn (messenger.md 4.4)", async () => {
     const site = await makeSite();
     await site.put(dump, { "101": [{ eventRangeID: "r-1", eventStatus: "finished" }] });
     await site.put(updates, {
