@@ -1,6 +1,6 @@
 /**
- * The life of a queue of this instance (lifecycle 6): configured, worked for, retired. Its looks say when jobs were last
- * asked for and when its site was last submitted to.
+ * The life of a queue of this instance (lifecycle 6): configured, worked for, retired. Its looks say when jobs were
+ * last asked for and when its site was last submitted to.
  */
 import { assign, setup } from "xstate";
 import type { EventOf } from "../events/events.ts";

@@ -1,9 +1,8 @@
 /**
- * When each duty is due: one rule a duty (lifecycle 0.3). A rule looks at one entity and says from when on it is due and
- * which of several due ones goes first. All intervals come from the configuration in the World, all instants from looks,
- * so a due time is stored nowhere and is the same on every replay. Pure.
- *
- * `null` of a plug-in is retried after the activity's own interval, trouble after the section's lockInterval (D15, D16).
+ * When each duty is due: one rule a duty (lifecycle 0.3). A rule looks at one entity and says from when on it is due
+ * and which of several due ones goes first. All intervals come from the configuration in the World, all instants from
+ * looks, so a due time is stored nowhere and is the same on every replay. Pure.  `null` of a plug-in is retried after
+ * the activity's own interval, trouble after the section's lockInterval (D15, D16).
  */
 import { openWork } from "../machines/fileGroup.ts";
 import type { Look } from "../machines/look.ts";

@@ -1,6 +1,6 @@
 /**
- * Counts that the projection keeps beside the entities, so that no agent ever scans them: jobs and workers by class, and
- * which starting job has which shared input in which status.
+ * Counts that the projection keeps beside the entities, so that no agent ever scans them: jobs and workers by class,
+ * and which starting job has which shared input in which status.
  */
 import type { FileGroupContext } from "../machines/fileGroup.ts";
 import {

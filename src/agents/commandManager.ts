@@ -1,7 +1,7 @@
 /**
- * CommandManager: registers the instance, says that it lives, and takes commands of the WMS (lifecycle 5). The WMS hands
- * each command out once, so it is in the log before anybody acts; it is acknowledged only when its effect is in the log
- * too, and forgotten only when the WMS took the acknowledgement.
+ * CommandManager: registers the instance, says that it lives, and takes commands of the WMS (lifecycle 5). The WMS
+ * hands each command out once, so it is in the log before anybody acts; it is acknowledged only when its effect is in
+ * the log too, and forgotten only when the WMS took the acknowledgement.
  */
 import type { WindrowEvent } from "../../events/events.ts";
 import type { WmsAnswer, WmsCommand } from "../plugins/contract.ts";

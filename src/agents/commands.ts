@@ -104,8 +104,8 @@ function orderWorkers(world: World, site: string, { command, command_id, params 
 }
 
 /**
- * The original cannot keep an order of the queue's own resource type and label beside the queue's row, which has the same
- * name, and loses it (specs 6, uniqueName).
+ * The original cannot keep an order of the queue's own resource type and label beside the queue's row, which has the
+ * same name, and loses it (specs 6, uniqueName).
  */
 function isOwnType(world: World, queue: string, jobType: string, resourceType: string): boolean {
   const config = world.queueConfig(queue);

@@ -1,7 +1,8 @@
 /**
- * Propagator: tells the WMS how jobs and workers stand, and passes on what it answers (lifecycle 1.10, 3.10). Telling may
- * be repeated, so there is no intent. What it records must hold for the present state: while the WMS was asked, an entity
- * may have moved on, and then the newer state is told next. It never calls a job killed while a worker of it may be alive.
+ * Propagator: tells the WMS how jobs and workers stand, and passes on what it answers (lifecycle 1.10, 3.10). Telling
+ * may be repeated, so there is no intent. What it records must hold for the present state: while the WMS was asked, an
+ * entity may have moved on, and then the newer state is told next. It never calls a job killed while a worker of it may
+ * be alive.
  */
 import type { WindrowEvent } from "../../events/events.ts";
 import type { Look } from "../../machines/look.ts";
@@ -174,8 +175,8 @@ const killableLives: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The WMS wants it gone, or has no events left for it. A kill that was asked for once stands: a job whose worker was given
- * up before it began would otherwise get another one until the WMS says it again.
+ * The WMS wants it gone, or has no events left for it. A kill that was asked for once stands: a job whose worker was
+ * given up before it began would otherwise get another one until the WMS says it again.
  */
 function isDoomed(world: World, { job, reply }: Told, remaining: number | undefined): boolean {
   const { life, regions } = job.state;

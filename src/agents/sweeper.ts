@@ -1,7 +1,7 @@
 /**
  * Sweeper: kills workers that are marked, and clears away what has ended and is known to the WMS (lifecycle 1.12, 3.9).
- * Both may be repeated, so there is no intent. It never ends a worker in the World: only the batch system says that one is
- * gone. It must never forget a job that another worker still stands for.
+ * Both may be repeated, so there is no intent. It never ends a worker in the World: only the batch system says that one
+ * is gone. It must never forget a job that another worker still stands for.
  */
 import type { WindrowEvent } from "../../events/events.ts";
 import { isOver, type Job, type Worker, type World } from "../world.ts";

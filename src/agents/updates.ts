@@ -151,10 +151,12 @@ export function timeText(at: number | null): string | undefined {
   const day = ofYear - Math.floor((153 * march + 2) / 5) + 1;
   const month = march < 10 ? march + 3 : march - 9;
   const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
-  const two = (n: number): string => String(n).padStart(2, "0");
-  const clock = `${two(Math.floor(ms / 3_600_000))}:${two(Math.floor(ms / 60_000) % 60)}:${two(Math.floor(ms / 1000) % 60)}`;
-  return `datetime/${String(year).padStart(4, "0")}-${two(month)}-${two(day)} ${clock}.${String(ms % 1000).padStart(3, "0")}000`;
+  const date = [pad(year, 4), pad(month), pad(day)].join("-");
+  const clock = [ms / 3_600_000, (ms / 60_000) % 60, (ms / 1000) % 60].map((n) => pad(Math.floor(n))).join(":");
+  return `datetime/${date} ${clock}.${pad(ms % 1000, 3)}000`;
 }
+
+const pad = (n: number, digits = 2): string => String(n).padStart(digits, "0");
 
 /** Workers of one type by what the WMS wants to know of them. */
 export type Counts = Record<"running" | "submitted" | "finished" | "to_submit", number>;
@@ -187,9 +189,9 @@ function rowOf(stats: WorkerStats, jobType: string, resourceType: string): Count
 }
 
 /**
- * Worker counts of a queue as they are told now and then (lifecycle 5): types that were ordered or that have workers; the
- * type ANY is no type. null where nothing is to be told. A slave queue without any worker says so, since the WMS would
- * otherwise go on with its old numbers.
+ * Worker counts of a queue as they are told now and then (lifecycle 5): types that were ordered or that have workers;
+ * the type ANY is no type. null where nothing is to be told. A slave queue without any worker says so, since the WMS
+ * would otherwise go on with its old numbers.
  */
 export function workerStats(world: World, queue: string): WorkerStats | null {
   const config = world.queueConfig(queue);

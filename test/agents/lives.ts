@@ -15,12 +15,6 @@ export function worker(
   const key = `windrow:H:${workerID}`;
   const queue = String(facts["queue"] ?? "Q");
   const { settings, ...made } = facts;
-  const looked = (status: "running" | "finished" | "failed" | "cancelled"): WindrowEvent => ({
-    type: "worker.looked",
-    queue,
-    workers: [{ workerID, status, checked: true }],
-    unchanged: [],
-  });
   const steps: [string, readonly WindrowEvent[]][] = [
     [
       "made",
@@ -73,12 +67,23 @@ export function worker(
   ]);
   const PandaIDs = [...pandaIDs];
   const jobs = (event: WindrowEvent): WindrowEvent[] => (PandaIDs.length > 0 ? [event] : []);
-  steps.push(["running", [looked("running"), ...jobs({ type: "job.started", PandaIDs })]]);
+  steps.push(["running", [looked(workerID, queue, "running"), ...jobs({ type: "job.started", PandaIDs })]]);
   if (until === "finished" || until === "failed" || until === "cancelled")
-    steps.push([until, [looked(until), ...jobs({ type: "job.ended", PandaIDs, verdict: until })]]);
+    steps.push([until, [looked(workerID, queue, until), ...jobs({ type: "job.ended", PandaIDs, verdict: until })]]);
   const last = steps.findIndex(([name]) => name === until);
   return steps.slice(0, last + 1).flatMap(([, events]) => events);
 }
+
+const looked = (
+  workerID: number,
+  queue: string,
+  status: "running" | "finished" | "failed" | "cancelled",
+): WindrowEvent => ({
+  type: "worker.looked",
+  queue,
+  workers: [{ workerID, status, checked: true }],
+  unchanged: [],
+});
 
 /** A job that needs no inputs, ready for a worker. */
 export const prepared = (PandaID: number, facts: Record<string, unknown> = {}): WindrowEvent[] => [
