@@ -1,6 +1,6 @@
 /**
- * A kill by the WMS: no job is called killed while a worker of it may be alive. A job of the event service without events
- * left is killed in the same way.
+ * A kill by the WMS: no job is called killed while a worker of it may be alive. A job of the event service without
+ * events left is killed in the same way.
  */
 import { describe, expect, it } from "vitest";
 import type { WindrowEvent } from "../../events/events.ts";

@@ -1,6 +1,6 @@
 /**
- * Tells the WMS of jobs in a test: the propagator's duty over a World, with a reply for each job, and states of jobs that
- * several tests begin with.
+ * Tells the WMS of jobs in a test: the propagator's duty over a World, with a reply for each job, and states of jobs
+ * that several tests begin with.
  */
 import { expect } from "vitest";
 import type { WindrowEvent } from "../../events/events.ts";
