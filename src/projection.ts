@@ -39,16 +39,16 @@ export type Watcher = (transition: Transition) => void;
 
 type Target = readonly [kind: Kind, id: number | string, type: string, part?: unknown];
 
-const jobEnds = new Set([
+/** The inputs of a job that ends before its payload are not needed from then on. */
+const endsBeforePayload = new Set([
   "job.refused",
   "job.preparationRefused",
   "job.stageInRefused",
   "job.makingFailed",
-  "job.missed",
-  "job.lost",
-  "job.ended",
   "job.killed",
 ]);
+/** Those of any other job are kept until the WMS knows that it has ended (lifecycle 1.10). */
+const tellsEnd = new Set(["job.told", "job.closed"]);
 
 /** Applies one record to the World. */
 export function fold(world: World, record: Folded, watch?: Watcher): void {
@@ -58,7 +58,7 @@ export function fold(world: World, record: Folded, watch?: Watcher): void {
     const stem = `${record.shard}/${record.seq}/${index}`;
     let n = 0;
     let known = false;
-    for (const [kind, id, type, part] of targets(event)) {
+    for (const [kind, id, type, part] of targets(world, event)) {
       const step: Step = part === undefined ? { type, event, at: record.at } : { type, event, at: record.at, part };
       const position = `${stem}/${n++}`;
       // What follows for others (files of a job, workers of a call) does so only if the event was expected.
@@ -74,7 +74,7 @@ export function fold(world: World, record: Folded, watch?: Watcher): void {
 }
 
 /** The entities that an event names, with the name that the event has for each. */
-function* targets(event: WindrowEvent): Generator<Target> {
+function* targets(world: World, event: WindrowEvent): Generator<Target> {
   const { type } = event;
   if (type === "worker.submitted" || type === "worker.missed") {
     const running = type === "worker.submitted" && event.running;
@@ -84,7 +84,7 @@ function* targets(event: WindrowEvent): Generator<Target> {
       yield ["worker", look.workerID, lookSteps[look.status], look satisfies WorkerLook];
     for (const id of event.unchanged) yield ["worker", id, "worker.unchanged"];
   } else if (type.startsWith("job.")) {
-    yield* jobTargets(event as EventOf<"job.closed" | "job.fetched">);
+    yield* jobTargets(world, event as EventOf<"job.closed" | "job.fetched">);
   } else if ("workerIDs" in event && event.type !== "call.intended") {
     for (const id of event.workerIDs) yield ["worker", id, type];
   } else if ("workerID" in event) {
@@ -98,17 +98,21 @@ function* targets(event: WindrowEvent): Generator<Target> {
   }
 }
 
-function* jobTargets(event: EventOf<"job.closed" | "job.fetched">): Generator<Target> {
+function* jobTargets(world: World, event: EventOf<"job.closed" | "job.fetched">): Generator<Target> {
   const ids = "PandaIDs" in event ? event.PandaIDs : [event.PandaID];
   for (const id of ids) {
     yield ["job", id, event.type];
-    if (jobEnds.has(event.type)) {
-      yield ["fileGroup", `${id}/in`, "fileGroup.released"];
-      yield ["fileGroup", `${id}/aux`, "fileGroup.released"];
-    }
+    const hasEnded = tellsEnd.has(event.type) && (world.jobs.get(id)?.ctx.verdict ?? null) !== null;
+    if (endsBeforePayload.has(event.type) || hasEnded) yield* released(world, id);
     const last = event.type === "job.closed" ? "fileGroup.deletable" : null;
     if (last === null) continue;
     for (const direction of ["in", "aux", "out"]) yield ["fileGroup", `${id}/${direction}`, last];
+  }
+}
+
+function* released(world: World, PandaID: number): Generator<Target> {
+  for (const group of [`${PandaID}/in`, `${PandaID}/aux`]) {
+    if (world.fileGroups.get(group)?.state.life !== "released") yield ["fileGroup", group, "fileGroup.released"];
   }
 }
 

@@ -29,13 +29,13 @@ describe("a job with one worker", () => {
     ended: {
       "job 1": "toTransfer finished/to_transfer told transferring",
       "worker 4": "finished",
-      "fileGroup 1/in": "released",
+      "fileGroup 1/in": "settled",
     },
     sent: { "job 1": "toTransfer finished/to_transfer told transferring", "fileGroup 1/out": "moving" },
     transferring: { "job 1": "transferring finished/transferring told transferring" },
     stored: { "job 1": "transferring finished/transferring told transferring", "fileGroup 1/out": "settled" },
     staged: { "job 1": "staged finished/staged", "job 1 report": "owed" },
-    closed: { "job 1": "done finished/done", "job 1 report": "closed" },
+    closed: { "job 1": "done finished/done", "job 1 report": "closed", "fileGroup 1/in": "released" },
     workerClosed: { "worker 4": "finished", "worker 4 report": "closed" },
     swept: { "worker 4": "gone", "job 1": "done finished/done" },
     forgotten: { "job 1": "gone", "fileGroup 1/in": "gone", "fileGroup 1/out": "gone" },
@@ -46,7 +46,7 @@ describe("a job with one worker", () => {
   });
 
   it("remembers what happened to it", () => {
-    const { jobs, workers, fileGroups } = upTo("staged").world;
+    const { jobs, workers, fileGroups } = upTo("closed").world;
     expect(jobs.get(1)!.ctx).toMatchObject({ verdict: "finished", workers: [4], outputReport: "{}" });
     expect(workers.get(4)!.ctx).toMatchObject({ settings: { batchID: "77" }, pandaIDs: [1], hasJob: true });
     expect(fileGroups.get("1/in")!.ctx.files).toMatchObject({ i: { status: "done" } });
@@ -62,7 +62,6 @@ describe("a job with one worker", () => {
     expect(upTo("wrote").when(...story.ended).steps).toEqual([
       "worker 4 worker.finished: running|owed|unmarked -> finished|owed|unmarked",
       "job 1 job.ended: running|owed|unasked -> toTransfer|owed|unasked",
-      "fileGroup 1/in fileGroup.released: settled -> released",
     ]);
   });
 });

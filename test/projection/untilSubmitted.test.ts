@@ -114,7 +114,7 @@ const submission: readonly Answer[] = [
     why: "submit False",
     after: "submitting",
     events: [...missed, { type: "job.missed", PandaID, workerID: 4, attempts: 1, error }],
-    becomes: { "job 1": "missed missed/missed", "worker 4": "missed", "fileGroup 1/in": "released" },
+    becomes: { "job 1": "missed missed/missed", "worker 4": "missed", "fileGroup 1/in": "settled" },
   },
   {
     why: "submit threw, plug-in without find",
