@@ -4,6 +4,7 @@
  */
 import { Command, InvalidArgumentError } from "commander";
 import { startPandaServer } from "../simulation/pandaServer/server.ts";
+import { attachedOption, whenParentEnds } from "./attached.ts";
 
 function numberIn(from: number, to: number): (text: string) => number {
   return (text) => {
@@ -20,9 +21,10 @@ interface Options {
   readonly port: number;
   readonly sentTimeout: number;
   readonly json?: true;
+  readonly attached?: true;
 }
 
-async function serve({ dir, port, sentTimeout, json }: Options): Promise<void> {
+async function serve({ dir, port, sentTimeout, json, attached }: Options): Promise<void> {
   const log = (line: string): void => void process.stderr.write(`${line}\n`);
   const server = await startPandaServer({ dir, port, sentTimeoutMs: sentTimeout * 1000, log });
   const api = `${server.url}/api/v1`;
@@ -32,6 +34,7 @@ async function serve({ dir, port, sentTimeout, json }: Options): Promise<void> {
   await new Promise<void>((stop) => {
     process.once("SIGTERM", () => stop());
     process.once("SIGINT", () => stop());
+    if (attached) whenParentEnds(stop);
   });
   await server.close();
 }
@@ -48,6 +51,7 @@ export function pandaServerCommand(): Command {
       numberIn(0.001, 1e9),
       1800,
     )
+    .addOption(attachedOption())
     .option("--json", "say the address as a line of JSON")
     .action((options: Options) => serve(options));
 }

@@ -15,7 +15,7 @@ import {
   required,
   succeeded,
 } from "./operation.ts";
-import type { PythonValue } from "./pythonJson.ts";
+import type { PythonObject, PythonValue } from "./pythonJson.ts";
 import { tieJob } from "./workerTable.ts";
 
 const NO_JOBS = refused("No jobs in PanDA");
@@ -83,7 +83,7 @@ function choose(call: Call, args: Arguments, n: number): readonly number[] {
 }
 
 /** Marks a job as sent and gives its dictionary. */
-function send(call: Call, args: Arguments, PandaID: number): PythonValue {
+function send(call: Call, args: Arguments, PandaID: number): PythonObject {
   const job = readJob(call.store, PandaID);
   if (job === undefined) throw new Error(`job ${PandaID} was chosen and is not there`);
   const columns: Record<string, PythonValue> = { ...job.columns };
@@ -95,8 +95,7 @@ function send(call: Call, args: Arguments, PandaID: number): PythonValue {
     const value = textOf(args, name);
     if (value !== undefined) columns[column] = value;
   }
-  const nSent = job.nSent + 1;
-  const change = { jobStatus: "sent", sentAt: call.now, nSent, columns };
+  const change = { jobStatus: "sent", sentAt: call.now, timesSent: job.timesSent + 1, columns };
   changeJob(
     call.store,
     job,
@@ -109,8 +108,18 @@ function send(call: Call, args: Arguments, PandaID: number): PythonValue {
   if (harvesterID !== undefined && workerID !== undefined) {
     tieJob(call.store, { harvesterID, workerID, PandaID, site: job.computingSite, now: call.now });
   }
-  const dictionary = readDictionary(call.store, PandaID);
-  return Object.hasOwn(dictionary, "nSent") ? { ...dictionary, nSent } : dictionary;
+  return readDictionary(call.store, PandaID);
+}
+
+/** The key nSent of a dictionary: how many production jobs of the queue are `sent` at this moment. */
+function countSent(call: Call, site: string, prodSourceLabel: string | undefined): number {
+  if (prodSourceLabel !== undefined && prodSourceLabel !== "managed") return 0;
+  const row = call.store.row(
+    `SELECT coalesce(sum(n), 0) AS n FROM tally
+     WHERE computingSite = ? AND prodSourceLabel IN ('managed', 'test') AND jobStatus = 'sent'`,
+    site,
+  );
+  return z.object({ n: z.number() }).parse(row).n;
 }
 
 function acquireJobs(call: Call, args: Arguments): Envelope {
@@ -121,7 +130,10 @@ function acquireJobs(call: Call, args: Arguments): Envelope {
   if (n <= 0) return NO_JOBS;
   const chosen = choose(call, args, n);
   if (chosen.length === 0) return NO_JOBS;
-  return succeeded({ StatusCode: 0, jobs: chosen.map((PandaID) => send(call, args, PandaID)) });
+  const dictionaries = chosen.map((PandaID) => send(call, args, PandaID));
+  const nSent = countSent(call, textOf(args, "site_name") ?? "", textOf(args, "prod_source_label"));
+  const jobs = dictionaries.map((job) => (Object.hasOwn(job, "nSent") ? { ...job, nSent } : job));
+  return succeeded({ StatusCode: 0, jobs });
 }
 
 export const acquiringOperations: readonly Operation[] = [

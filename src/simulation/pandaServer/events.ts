@@ -82,13 +82,13 @@ function update(call: Call, eventRangeID: PythonValue | undefined, status: Pytho
   return { stored, PandaID, command: job?.commandToPilot === "tobekilled" ? "tobekilled" : null };
 }
 
-/** The ranges of either version: bare, or in groups that share a zip file. */
-function rangesIn(text: string): readonly PythonValue[] {
+/** The ranges of either version: bare, or in groups that share a zip file. Undefined: no JSON. */
+function rangesIn(text: string): readonly PythonValue[] | undefined {
   let value: PythonValue;
   try {
     value = loads(text);
   } catch (error) {
-    if (error instanceof JsonDecodeError) return [];
+    if (error instanceof JsonDecodeError) return undefined;
     throw error;
   }
   const items = isList(value) ? value : [];
@@ -98,18 +98,24 @@ function rangesIn(text: string): readonly PythonValue[] {
   });
 }
 
-/** The text of the real server's fault: it puts the parts of its answer into a set. */
+/** The real server's fault: it puts its answer into a set, which its JSON cannot write. */
+function unserializable(returns: string, commands: string): PythonException {
+  const set = ["Returns", returns, "Commands", commands].map((part) => literal(part)).join(", ");
+  return new PythonException("TypeError", `Type not serializable for {${set}} (<class 'set'>)`);
+}
+
 function updateAll(call: Call, args: Arguments): Envelope {
-  const updated = rangesIn(textOf(args, "event_ranges") ?? "").map((range) =>
+  const ranges = rangesIn(textOf(args, "event_ranges") ?? "");
+  // Its answer is then a JSON text, of which it takes the first two characters for the two parts.
+  if (ranges === undefined) throw unserializable('"', "E");
+  const updated = ranges.map((range) =>
     isObject(range)
       ? update(call, range["eventRangeID"], range["eventStatus"])
       : { stored: null, command: null, PandaID: undefined },
   );
   if ((integerOf(args, "version") ?? 0) > 0) throw new PythonException("TypeError", "unhashable type: 'list'");
   const commands = Object.fromEntries(updated.flatMap((one) => (one.PandaID ? [[one.PandaID, one.command]] : [])));
-  const parts = ["Returns", dumps(updated.map(({ stored }) => stored)), "Commands", dumps(commands)];
-  const set = `{${parts.map((part) => literal(part)).join(", ")}}`;
-  throw new PythonException("TypeError", `Type not serializable for ${set} (<class 'set'>)`);
+  throw unserializable(dumps(updated.map(({ stored }) => stored)), dumps(commands));
 }
 
 function updateOne(call: Call, args: Arguments): Envelope {

@@ -24,7 +24,7 @@ const jobRow = z.object({
   endTime: z.string().nullable(),
   changedAt: z.number(),
   sentAt: z.number().nullable(),
-  nSent: z.number(),
+  timesSent: z.number(),
   judgeAt: z.number().nullable(),
   reported: z.string().nullable(),
   outputReport: z.string().nullable(),
@@ -49,7 +49,7 @@ export type JobChange = Partial<
     | "startTime"
     | "endTime"
     | "sentAt"
-    | "nSent"
+    | "timesSent"
     | "judgeAt"
     | "reported"
     | "outputReport"
@@ -174,7 +174,7 @@ export function changeJob(store: Store, job: Job, change: JobChange, at: number,
   const changed: Job = { ...job, ...change, changedAt: at };
   store.run(
     `UPDATE job SET jobStatus = ?, archived = ?, commandToPilot = ?, specialHandling = ?, startTime = ?, endTime = ?,
-      changedAt = ?, sentAt = ?, nSent = ?, judgeAt = ?, reported = ?, outputReport = ?, metaData = ?, columns = ?
+      changedAt = ?, sentAt = ?, timesSent = ?, judgeAt = ?, reported = ?, outputReport = ?, metaData = ?, columns = ?
      WHERE PandaID = ?`,
     changed.jobStatus,
     changed.archived ? 1 : 0,
@@ -184,7 +184,7 @@ export function changeJob(store: Store, job: Job, change: JobChange, at: number,
     changed.endTime,
     changed.changedAt,
     changed.sentAt,
-    changed.nSent,
+    changed.timesSent,
     changed.judgeAt,
     changed.reported,
     changed.outputReport,

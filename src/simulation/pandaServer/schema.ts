@@ -29,7 +29,7 @@ CREATE TABLE job (
   endTime TEXT,
   changedAt INTEGER NOT NULL,
   sentAt INTEGER,
-  nSent INTEGER NOT NULL DEFAULT 0,
+  timesSent INTEGER NOT NULL DEFAULT 0,
   judgeAt INTEGER,
   reported TEXT,
   outputReport TEXT,
