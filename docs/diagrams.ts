@@ -1,10 +1,10 @@
 /**
  * Draws the machines: docs/machines.md with one Mermaid diagram a region, made from the definitions that run.
- * `npm run diagrams` writes it, `npm run diagrams -- --check` says whether it is up to date. It must never draw anything
- * that is not in a machine, nor leave out anything that is.
+ * `npm run diagrams` writes it, `npm run diagrams -- --check` says whether it is up to date. It must never draw
+ * anything that is not in a machine, nor leave out anything that is.
  *
- * A diagram shows ways from state to state. What leaves a state as it is stands in the table below it, and an event that
- * leads to one state from many is drawn once.
+ * A diagram shows ways from state to state. What leaves a state as it is stands in the table below it, and an event
+ * that leads to one state from many is drawn once.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";

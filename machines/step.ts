@@ -1,7 +1,8 @@
 /**
- * The only run-time caller of XState. A step asks the machine once what it does in a state on an event and remembers the
- * answer, because no transition has a guard: the target depends on state and event name alone. What XState would ignore
- * silently is reported as an anomaly. `test/machines/step.test.ts` holds this against XState's own `transition()`.
+ * The only run-time caller of XState. A step asks the machine once what it does in a state on an event and remembers
+ * the answer, because no transition has a guard: the target depends on state and event name alone. What XState would
+ * ignore silently is reported as an anomaly. `test/machines/step.test.ts` holds this against XState's own
+ * `transition()`.
  */
 import { type AnyStateMachine, initialTransition, type StateValue, transition } from "xstate";
 import type { WindrowEvent } from "../events/events.ts";

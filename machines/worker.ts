@@ -30,7 +30,9 @@ export interface WorkerContext {
   pilotType: string | null;
   accessPoint: string;
   syncLevel: number | null;
-  /** batchID, queueName, nodeID, computingElement, submissionHost, nativeStatus, nativeExitCode as plug-ins set them. */
+  /**
+   * batchID, queueName, nodeID, computingElement, submissionHost, nativeStatus, nativeExitCode as plug-ins set them.
+   */
   settings: Record<string, string | number>;
   logFiles: Record<string, string>;
   attributes: Record<string, unknown>;

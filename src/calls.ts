@@ -1,8 +1,8 @@
 /**
- * The only place that invokes a plug-in. A call gets specs made of plain data, a deadline from outside, a place among the
- * calls its queue may make at once, and a check of its answer against the contract; whatever the plug-in does, the result
- * is a reply, never an exception. What it changed on its specs is read off and goes into the event. It must never decide
- * what a reply means, and never touch the World.
+ * The only place that invokes a plug-in. A call gets specs made of plain data, a deadline from outside, a place among
+ * the calls its queue may make at once, and a check of its answer against the contract; whatever the plug-in does, the
+ * result is a reply, never an exception. What it changed on its specs is read off and goes into the event. It must
+ * never decide what a reply means, and never touch the World.
  */
 import { setMaxListeners } from "node:events";
 import { z } from "zod";

@@ -1,7 +1,7 @@
 /**
- * A whole Windrow in one process: configuration, log, snapshot, plug-ins, engine, and the socket through which commands ask
- * it. Start order is config, log, World, plug-ins, loop; stop order is the reverse. It must never go on after the log or a
- * fold failed: the process has to end, reopen and verify.
+ * A whole Windrow in one process: configuration, log, snapshot, plug-ins, engine, and the socket through which commands
+ * ask it. Start order is config, log, World, plug-ins, loop; stop order is the reverse. It must never go on after the
+ * log or a fold failed: the process has to end, reopen and verify.
  */
 import { hostname } from "node:os";
 import { resolve } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * The questions that commands and the user interface ask of a log, answered the same by a daemon of its own log and by a
- * command of a stopped one. They only read.
+ * The questions that commands and the user interface ask of a log, answered the same by a daemon of its own log and by
+ * a command of a stopped one. They only read.
  */
 import { parseEvents } from "../events/events.ts";
 import { type History, HistoryReader, type Subject } from "./audit/history.ts";

@@ -1,7 +1,8 @@
 /**
- * Which duties are due: the rules (rules.ts), kept as queues that follow the World. An entity is placed anew whenever it
- * makes a step, and a turn touches only what is due, so its cost does not grow with what merely exists. Pure: the present
- * instant is an argument. It must never act, and never hand the same entity out twice while somebody works on it.
+ * Which duties are due: the rules (rules.ts), kept as queues that follow the World. An entity is placed anew whenever
+ * it makes a step, and a turn touches only what is due, so its cost does not grow with what merely exists. Pure: the
+ * present instant is an argument. It must never act, and never hand the same entity out twice while somebody works on
+ * it.
  */
 import TinyQueue from "tinyqueue";
 import type { Transition } from "./projection.ts";

@@ -33,7 +33,10 @@ export interface EngineOptions {
   readonly onRecord?: (record: Folded) => void;
 }
 
-/** Opens the journal, restores the World, and brings the configuration into it. @throws as `openJournal`, PlacementRefused */
+/**
+ * Opens the journal, restores the World, and brings the configuration into it. @throws as `openJournal`,
+ * PlacementRefused
+ */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
   const world = new World();
   const scheduler = new Scheduler(world);
@@ -84,7 +87,9 @@ export class Engine {
     this.#now = options.now;
   }
 
-  /** Turns until `stop`, then lets what runs come to its end. @throws what a duty or the log threw: reopen and verify. */
+  /**
+   * Turns until `stop`, then lets what runs come to its end. @throws what a duty or the log threw: reopen and verify.
+   */
   async run(stop: AbortSignal): Promise<void> {
     stop.addEventListener("abort", () => this.#wake(), { once: true });
     while (!stop.aborted && !this.#failure) {

@@ -59,8 +59,8 @@ export interface KeyedPatch {
 }
 
 /**
- * What a plug-in did to a transfer group, of whatever jobs its files are (2.5). With `lfns`: all files of these names go
- * into it; without: its status changes.
+ * What a plug-in did to a transfer group, of whatever jobs its files are (2.5). With `lfns`: all files of these names
+ * go into it; without: its status changes.
  */
 export interface GroupChange {
   readonly lfns?: readonly string[];
@@ -168,8 +168,8 @@ export function verdictOf(reply: Answered): { readonly ok: boolean | null; reado
 }
 
 /**
- * Records the intent of a creating call, then makes it: claim, read back, act (design 3). `queue` says whose shard keeps
- * it; the control shard where the call concerns no queue.
+ * Records the intent of a creating call, then makes it: claim, read back, act (design 3). `queue` says whose shard
+ * keeps it; the control shard where the call concerns no queue.
  */
 export function* create(
   world: World,

@@ -1,7 +1,7 @@
 /**
- * Transfer groups that a plug-in makes across jobs (lifecycle 2.5): what Harvester's plug-in DB interface writes at once,
- * as events. Only files of the caller's shard are found: a transfer group lives in one shard. Pure. It walks through the
- * files of the shard, so a plug-in must not change groups in every look.
+ * Transfer groups that a plug-in makes across jobs (lifecycle 2.5): what Harvester's plug-in DB interface writes at
+ * once, as events. Only files of the caller's shard are found: a transfer group lives in one shard. Pure. It walks
+ * through the files of the shard, so a plug-in must not change groups in every look.
  */
 import type { WindrowEvent } from "../../events/events.ts";
 import type { World } from "../world.ts";

@@ -265,8 +265,8 @@ function troubles(troubled: ReadonlyMap<number, string>): EventOf<"worker.lookTr
 }
 
 /**
- * What was reported is durable: the payload's files may go. Trouble here only means that they are read again. Workers of one
- * job are acknowledged together, as the original does.
+ * What was reported is durable: the payload's files may go. Trouble here only means that they are read again. Workers
+ * of one job are acknowledged together, as the original does.
  */
 function* acknowledge(world: World, judged: readonly Judgement[], now: number): Part<void> {
   const told = new Set(judged.flatMap(({ reported, worker }) => (reported ? worker.ctx.pandaIDs : [])));

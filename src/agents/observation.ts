@@ -1,6 +1,6 @@
 /**
- * What a look at workers means for their jobs (lifecycle 3.6, 1.7): attributes, outputs, start and end. Jobs that are not
- * with a worker any more are left alone. Pure.
+ * What a look at workers means for their jobs (lifecycle 3.6, 1.7): attributes, outputs, start and end. Jobs that are
+ * not with a worker any more are left alone. Pure.
  */
 import type { EventOf, WindrowEvent } from "../../events/events.ts";
 import type { WorkerLook } from "../../events/worker.ts";

@@ -125,7 +125,9 @@ class Outputs {
     }
   }
 
-  /** Pending rows by provenance and worker, in the order of these, those without first: so the original makes its zips. */
+  /**
+   * Pending rows by provenance and worker, in the order of these, those without first: so the original makes its zips.
+   */
   #pending(): readonly (readonly Keyed[])[] {
     const byOrigin = new Map<string, Keyed[]>();
     for (const [key, row] of this.#rows) {

@@ -27,8 +27,8 @@ export function jobsThatKnow(world: World, worker: Worker, type: WindrowEvent["t
 }
 
 /**
- * It is in the batch system. `adopted`: the batch system said so when it was asked. `failed` are workers of the same batch
- * that are not.
+ * It is in the batch system. `adopted`: the batch system said so when it was asked. `failed` are workers of the same
+ * batch that are not.
  */
 export function submitted(
   world: World,
@@ -84,8 +84,8 @@ function firstEvents(world: World, worker: Worker, multiplier: number): Record<s
 }
 
 /**
- * They are not in the batch system. `served` are jobs that got another worker of the same batch: nothing is held against
- * them. A temporary failure counts an attempt of the job, the last attempt and a permanent failure end it.
+ * They are not in the batch system. `served` are jobs that got another worker of the same batch: nothing is held
+ * against them. A temporary failure counts an attempt of the job, the last attempt and a permanent failure end it.
  */
 export function missed(world: World, outcomes: readonly Outcome[], served: ReadonlySet<number>): WindrowEvent[] {
   const events: WindrowEvent[] = outcomes.map(({ worker, dialog, changes }) => ({

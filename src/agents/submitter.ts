@@ -1,8 +1,8 @@
 /**
- * Submitter: plans workers for the queues of a site, makes them, feeds them and submits them (lifecycle 1.6, 6). Each of
- * these is a state of the worker, so what a crash interrupts is taken up where it stood: a worker's id is in the log before
- * anything exists outside, and its key goes to the batch system with it. It must never submit a worker twice: where nobody
- * knows what a submission did, the recoverer asks first.
+ * Submitter: plans workers for the queues of a site, makes them, feeds them and submits them (lifecycle 1.6, 6). Each
+ * of these is a state of the worker, so what a crash interrupts is taken up where it stood: a worker's id is in the log
+ * before anything exists outside, and its key goes to the batch system with it. It must never submit a worker twice:
+ * where nobody knows what a submission did, the recoverer asks first.
  */
 import type { EventOf, WindrowEvent } from "../../events/events.ts";
 import type { Worker, World } from "../world.ts";
@@ -110,7 +110,8 @@ const submitWorkers: Duty = {
       return yield* record(shard, key, [...events, ...closing(key, reply)]);
     }
     const trouble: Reply = reply.ok ? refusal(workers.length, answersOf(reply).length) : reply;
-    // It threw, and nobody can be asked by key: the jobs get other workers, as in the original (contract, afterUnknown).
+    // It threw, and nobody can be asked by key: the jobs get other workers, as in the original (contract,
+    // afterUnknown).
     const blind = trouble.kind === "missing" || (trouble.kind !== "timedOut" && !methods.includes("find"));
     const events = blind ? giveUp(world, workers, trouble.why) : [];
     yield* record(shard, key, [...events, ...closing(key, trouble, blind ? "resubmitted" : undefined)]);

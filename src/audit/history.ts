@@ -1,6 +1,7 @@
 /**
- * The whole life of one job or worker, read off the log: every step that it, its file groups, workers and calls made, with
- * what was answered. Pure: records go in, steps come out; whoever reads the log calls `fold` for each record in order.
+ * The whole life of one job or worker, read off the log: every step that it, its file groups, workers and calls made,
+ * with what was answered. Pure: records go in, steps come out; whoever reads the log calls `fold` for each record in
+ * order.
  */
 import type { WindrowEvent } from "../../events/events.ts";
 import { type Folded, fold, type Transition } from "../projection.ts";

@@ -1,7 +1,8 @@
 /**
- * Reads INI text by the rules of Python's ConfigParser in its strict form, as `panda_harvester.cfg` is written (config 1).
- * The INI packages for Node know neither values over several lines nor interpolation, and cut values at `;`, which would
- * change existing files silently; therefore a parser of our own. It must never convert a value: that is instance.ts.
+ * Reads INI text by the rules of Python's ConfigParser in its strict form, as `panda_harvester.cfg` is written (config
+ * 1). The INI packages for Node know neither values over several lines nor interpolation, and cut values at `;`, which
+ * would change existing files silently; therefore a parser of our own. It must never convert a value: that is
+ * instance.ts.
  */
 import { ConfigError } from "./refusal.ts";
 

@@ -1,7 +1,7 @@
 /**
  * Makes the typed configuration of every queue from `panda_queueconfig.json`: templates, merging, plug-in sections,
- * limits (config 4.1 to 4.4, lifecycle 6.0). A queue with a mistake is left out and named; the others go on. It must never
- * load a plug-in, nor read a file.
+ * limits (config 4.1 to 4.4, lifecycle 6.0). A queue with a mistake is left out and named; the others go on. It must
+ * never load a plug-in, nor read a file.
  */
 import { ConfigError, jsonFault, mistakes, show } from "./refusal.ts";
 import { limitAttributes, pluginKinds, type QueueConfig, queueSchema } from "./schema.ts";

@@ -1,6 +1,6 @@
 /**
- * What the operator reads when a configuration cannot be used: one sentence a mistake, with the place, what is there and
- * what should be. It must never show the value of a secret.
+ * What the operator reads when a configuration cannot be used: one sentence a mistake, with the place, what is there
+ * and what should be. It must never show the value of a secret.
  */
 import type { z } from "zod";
 import { isSecret } from "./secrets.ts";

@@ -1,7 +1,7 @@
 /**
- * The two types of configuration that the core works with: the instance and a queue. Both are plain JSON, since they enter
- * the core as events (`redact` in secrets.ts first). This file must never read a file or the environment: the pure zone
- * imports its types. Names and units are Harvester's (config 4.4); what is not set is null.
+ * The two types of configuration that the core works with: the instance and a queue. Both are plain JSON, since they
+ * enter the core as events (`redact` in secrets.ts first). This file must never read a file or the environment: the
+ * pure zone imports its types. Names and units are Harvester's (config 4.4); what is not set is null.
  *
  * The text given to each type ends the sentence "it is ..., it should be ...".
  */

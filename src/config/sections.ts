@@ -3,8 +3,8 @@
  * enters the core as an event.
  *
  * This file must never read a file or the environment: the pure zone uses its type. Names and units are Harvester's
- * (durations are in seconds, exceptions are marked). A key without fallback in the original has the value of its template,
- * so that a short file works; a key with a fallback has that fallback (config 3).
+ * (durations are in seconds, exceptions are marked). A key without fallback in the original has the value of its
+ * template, so that a short file works; a key with a fallback has that fallback (config 3).
  *
  * The text given to each type ends the sentence "it is ..., it should be ...".
  */

@@ -1,7 +1,7 @@
 /**
- * Who owns a shard and which of its records count (design 3, reliability 2.2). Pure, and the same for every log: zombies,
- * duplicates, gaps, truncation and foreign bytes are decided here and nowhere else. It must never skip a record without
- * saying so, and never admit one that does not continue the chain.
+ * Who owns a shard and which of its records count (design 3, reliability 2.2). Pure, and the same for every log:
+ * zombies, duplicates, gaps, truncation and foreign bytes are decided here and nowhere else. It must never skip a
+ * record without saying so, and never admit one that does not continue the chain.
  */
 import type { Decoded, LogRecord } from "./record.ts";
 import { noHash } from "./record.ts";
@@ -54,8 +54,8 @@ export function unclaimed(shard: number): Admission {
  * Judges the next record of the shard, in log order.
  *
  * A claim above the highest term takes the shard if it continues the chain. If other records were written between its
- * author's last look and itself it is discarded as overtaken, and the author claims again: to admit it would leave those
- * records outside the chain. An author that claims while the owner writes steadily therefore loses, as it should.
+ * author's last look and itself it is discarded as overtaken, and the author claims again: to admit it would leave
+ * those records outside the chain. An author that claims while the owner writes steadily therefore loses, as it should.
  *
  * A duplicate older than the remembered hashes is discarded without comparison. It changes nothing, since it is not
  * folded, and to halt for it would let one late delivery of a broker stop a healthy shard.

@@ -1,7 +1,8 @@
 /**
  * The tail anchor of an embedded log: a small file that says how far each shard had come. SQLite drops acknowledged
- * commits without a word after a bit flip in its WAL (reliability 4.1); at start the log must reach its anchor and agree.
- * Two slots are written in turn, so a crash while writing leaves the other. It must never say more than is durable.
+ * commits without a word after a bit flip in its WAL (reliability 4.1); at start the log must reach its anchor and
+ * agree. Two slots are written in turn, so a crash while writing leaves the other. It must never say more than is
+ * durable.
  */
 import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";

@@ -3,7 +3,9 @@
  * never look like one that is known (the others).
  */
 
-/** The store failed while writing or reading. What was being appended may or may not be in the log: reopen and verify. */
+/**
+ * The store failed while writing or reading. What was being appended may or may not be in the log: reopen and verify.
+ */
 export class LogFault extends Error {
   override readonly name = "LogFault";
   /** SQLite's extended result code, or a word of the log's own. */

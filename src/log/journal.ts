@@ -1,6 +1,7 @@
 /**
- * The log as the engine uses it: at start it verifies and folds all that was written and claims the shards; then it takes
- * decisions and folds each after it was read back. The engine must never see a World that the log does not give again.
+ * The log as the engine uses it: at start it verifies and folds all that was written and claims the shards; then it
+ * takes decisions and folds each after it was read back. The engine must never see a World that the log does not give
+ * again.
  */
 import type { Log } from "./log.ts";
 import { type Decision, type Owning, ShardOwner } from "./owner.ts";
@@ -23,9 +24,10 @@ export interface JournalOptions<E> extends Owning<E>, Reading<E> {
 
 export interface Journal<E> {
   /**
-   * Makes a decision. Its place is fixed at the call; the promise resolves when it is durable, read back under the own term
-   * and folded. A large decision becomes several records and resolves with the last.
-   * @throws ShardLost: not in force. LogHalted, LogFault: unknown; stop, reopen, verify. EventTooLarge: nothing was written.
+   * Makes a decision. Its place is fixed at the call; the promise resolves when it is durable, read back under the own
+   * term and folded. A large decision becomes several records and resolves with the last.
+   * @throws ShardLost: not in force. LogHalted, LogFault: unknown; stop, reopen, verify. EventTooLarge: nothing was
+   * written.
    */
   decide(decision: Decision<E>): Promise<AdmittedRecord<E>>;
   /** Takes a shard that is not ours. */

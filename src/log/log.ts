@@ -1,6 +1,7 @@
 /**
- * The port that every log fulfils: a fixed number of shards, each a totally ordered sequence of stored bytes. A log knows
- * no term, no owner and no event; which records count is decided in admit.ts. test/log/suite.ts holds every maker to this.
+ * The port that every log fulfils: a fixed number of shards, each a totally ordered sequence of stored bytes. A log
+ * knows no term, no owner and no event; which records count is decided in admit.ts. test/log/suite.ts holds every maker
+ * to this.
  */
 import type { StoredRecord } from "./record.ts";
 
@@ -14,14 +15,14 @@ export interface Log {
   tip(shard: number): Promise<number>;
 
   /**
-   * Records of the shard from an offset up to the tip at the time of the call, in log order, in batches. The next batch is
-   * fetched only as the caller comes for it (one ahead at most).
+   * Records of the shard from an offset up to the tip at the time of the call, in log order, in batches. The next batch
+   * is fetched only as the caller comes for it (one ahead at most).
    */
   read(shard: number, fromOffset?: number): AsyncIterable<readonly StoredRecord[]>;
 
   /**
-   * Adds a record. Resolves when it is durable and was delivered to the followers. Records of a shard keep the order of the
-   * calls. A rejection with LogFault means that the outcome is unknown; with LogRefused, that nothing was written.
+   * Adds a record. Resolves when it is durable and was delivered to the followers. Records of a shard keep the order of
+   * the calls. A rejection with LogFault means that the outcome is unknown; with LogRefused, that nothing was written.
    */
   append(shard: number, record: StoredRecord): Promise<void>;
 

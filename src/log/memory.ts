@@ -1,6 +1,7 @@
 /**
- * The log in memory: for tests, simulation and the demo. It keeps to the same contract as the durable ones (delivery comes
- * after the call has returned, in order), but nothing outlives its store. Stored bytes are shared: nobody may change them.
+ * The log in memory: for tests, simulation and the demo. It keeps to the same contract as the durable ones (delivery
+ * comes after the call has returned, in order), but nothing outlives its store. Stored bytes are shared: nobody may
+ * change them.
  */
 import { LogFault, LogRefused } from "./faults.ts";
 import type { Deliver, Log } from "./log.ts";

@@ -1,7 +1,7 @@
 /**
- * One shard in the hands of this instance: claims it, gives decisions their place in the chain at the moment they are made,
- * and settles each when it was read back (design 3: claim, read back, act). It must never report a decision as made before
- * it was admitted, and never give a seq a second content.
+ * One shard in the hands of this instance: claims it, gives decisions their place in the chain at the moment they are
+ * made, and settles each when it was read back (design 3: claim, read back, act). It must never report a decision as
+ * made before it was admitted, and never give a seq a second content.
  */
 import { isDeepStrictEqual } from "node:util";
 import { LogFault, ShardLost } from "./faults.ts";
@@ -77,7 +77,8 @@ export class ShardOwner<E> {
         this.#lost = undefined;
         return;
       } catch (error) {
-        // Overtaken by the old owner's records: again. Another claim won the term: two claimants must not chase each other.
+        // Overtaken by the old owner's records: again. Another claim won the term: two claimants must not chase each
+        // other.
         const overtaken = error instanceof ShardLost && this.reader.admission.term === term;
         if (!overtaken || attempt === claimAttempts) throw error;
       }

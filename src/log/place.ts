@@ -1,6 +1,6 @@
 /**
- * Where an embedded log may live, and what is called what in its directory. Locks and durable writes are only as good as
- * the file system under them, so this must never let a log open where they are known to be unreliable.
+ * Where an embedded log may live, and what is called what in its directory. Locks and durable writes are only as good
+ * as the file system under them, so this must never let a log open where they are known to be unreliable.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * One record of the log: a decision of a shard's owner, and its bytes (design 3). The hash is taken over the bytes that are
- * stored and never over a re-serialisation, or a change of JSON writer would break every chain. The field names are a
- * STORAGE FORMAT: never rename one; another meaning needs another `fmt`. Events are opaque here.
+ * One record of the log: a decision of a shard's owner, and its bytes (design 3). The hash is taken over the bytes that
+ * are stored and never over a re-serialisation, or a change of JSON writer would break every chain. The field names are
+ * a STORAGE FORMAT: never rename one; another meaning needs another `fmt`. Events are opaque here.
  */
 import { hash } from "node:crypto";
 import { z } from "zod";
@@ -46,7 +46,9 @@ export type LogRecord = Readonly<Omit<Parsed, "events" | "inputs">> & {
 };
 export type RecordKind = LogRecord["kind"];
 
-/** What a log keeps of a record: the JSON text as UTF-8, and SHA-256 of exactly these bytes in lower-case hex beside it. */
+/**
+ * What a log keeps of a record: the JSON text as UTF-8, and SHA-256 of exactly these bytes in lower-case hex beside it.
+ */
 export interface StoredRecord {
   readonly bytes: Uint8Array;
   readonly hash: string;

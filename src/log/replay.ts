@@ -1,7 +1,7 @@
 /**
- * Reads shards: every record is decoded, judged by admit() and, if admitted, folded, in log order. Used at start, by the
- * owner while it runs, and by audit on a stopped log. It must never fold a record that was not admitted, nor go on after a
- * halt.
+ * Reads shards: every record is decoded, judged by admit() and, if admitted, folded, in log order. Used at start, by
+ * the owner while it runs, and by audit on a stopped log. It must never fold a record that was not admitted, nor go on
+ * after a halt.
  */
 import { type Admission, admit, unclaimed, type Verdict } from "./admit.ts";
 import { LogHalted, SnapshotRefused } from "./faults.ts";
@@ -163,8 +163,8 @@ function admittedRecord<E>(record: LogRecord, events: readonly E[], hash: string
 }
 
 /**
- * Verifies and folds all shards of a log, without claiming anything: what audit does with a stopped log. Shards come one
- * after the other from 0, because a shard replays alone.
+ * Verifies and folds all shards of a log, without claiming anything: what audit does with a stopped log. Shards come
+ * one after the other from 0, because a shard replays alone.
  * @throws LogHalted for the first shard that halts.
  */
 export async function replay<E>(log: Log, reading: Reading<E>): Promise<{ counts: Counts; cursors: Cursors }> {

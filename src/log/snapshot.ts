@@ -108,8 +108,8 @@ export interface FoundSnapshot {
 }
 
 /**
- * Looks for the newest usable snapshot. `openJournal` verifies the whole chain again and refuses (SnapshotRefused) one whose
- * record was not admitted.
+ * Looks for the newest usable snapshot. `openJournal` verifies the whole chain again and refuses (SnapshotRefused) one
+ * whose record was not admitted.
  */
 export async function findSnapshot(dir: string, log: Log, version: string): Promise<FoundSnapshot> {
   const refused: { file: string; why: string }[] = [];

@@ -1,6 +1,7 @@
 /**
- * Cuts a decision that is too large for one record into parts at event boundaries (design 3). An event is never cut, since
- * it is what the projection understands as a whole; one that is above the bound alone is refused before anything is written.
+ * Cuts a decision that is too large for one record into parts at event boundaries (design 3). An event is never cut,
+ * since it is what the projection understands as a whole; one that is above the bound alone is refused before anything
+ * is written.
  */
 import { EventTooLarge } from "./faults.ts";
 import { encode, type LogRecord } from "./record.ts";

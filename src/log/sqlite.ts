@@ -1,7 +1,7 @@
 /**
- * The embedded log: SQLite in a directory of its own, written by one thread (sqliteWorker.ts). While a commit runs, this
- * side collects appends and posts them as the next batch, so the disk sets the size of a commit and nobody waits on
- * purpose. After a failure it must never acknowledge anything again: the process has to reopen and verify.
+ * The embedded log: SQLite in a directory of its own, written by one thread (sqliteWorker.ts). While a commit runs,
+ * this side collects appends and posts them as the next batch, so the disk sets the size of a commit and nobody waits
+ * on purpose. After a failure it must never acknowledge anything again: the process has to reopen and verify.
  */
 import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
@@ -31,7 +31,8 @@ export interface SqliteLog extends Log {
 
 /**
  * Opens the log in a directory, making it if needed.
- * @throws LogRefused if another process holds it, on a network file system, under an old SQLite, for another number of shards.
+ * @throws LogRefused if another process holds it, on a network file system, under an old SQLite, for another number of
+ * shards.
  * @throws LogHalted if the log does not reach its tail anchor. @throws LogFault if SQLite cannot read it.
  */
 export function openSqliteLog(dir: string, options: SqliteLogOptions = {}): Promise<SqliteLog> {
@@ -40,7 +41,9 @@ export function openSqliteLog(dir: string, options: SqliteLogOptions = {}): Prom
   return start({ dir, shards, readOnly: false, anchorEveryMs, trustTail });
 }
 
-/** Opens a stopped log to read it. Appends are refused. @throws LogRefused while a daemon holds it, or if there is none. */
+/**
+ * Opens a stopped log to read it. Appends are refused. @throws LogRefused while a daemon holds it, or if there is none.
+ */
 export async function openSqliteLogReadOnly(dir: string): Promise<SqliteLog> {
   if (!existsSync(filesOf(dir).db)) throw new LogRefused("missing", `there is no log in ${dir}`);
   return start({ dir, shards: undefined, readOnly: true, anchorEveryMs: 60_000, trustTail: false });

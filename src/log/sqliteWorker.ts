@@ -1,7 +1,8 @@
 /**
- * The thread that owns the embedded log's only SQLite connection. A commit waits for the disk (6 to 15 ms at worst), which
- * must not sit on the event loop. One posted batch is one transaction; it is answered only when it is durable. After the
- * first error it must never write again, since SQLite acknowledges commits after a failed sync (reliability 3).
+ * The thread that owns the embedded log's only SQLite connection. A commit waits for the disk (6 to 15 ms at worst),
+ * which must not sit on the event loop. One posted batch is one transaction; it is answered only when it is durable.
+ * After the first error it must never write again, since SQLite acknowledges commits after a failed sync (reliability
+ * 3).
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";

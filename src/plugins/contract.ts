@@ -311,7 +311,9 @@ export type WmsAnswer<T> = { readonly ok: true; readonly data: T } | { readonly 
 export interface Communicator {
   checkPanda(call: CallContext): Maybe<WmsAnswer<null>>;
   isAlive(data: Readonly<Record<string, unknown>>, call: CallContext): Maybe<WmsAnswer<null>>;
-  /** Not repeatable: every call hands out other jobs (panda-api 4.1). Data is the raw list: each job is judged alone. */
+  /**
+   * Not repeatable: every call hands out other jobs (panda-api 4.1). Data is the raw list: each job is judged alone.
+   */
   getJobs(request: JobsRequest, call: CallContext): Maybe<WmsAnswer<readonly unknown[]>>;
   /** One reply a job, in order. */
   updateJobs(updates: readonly JobUpdate[], call: CallContext): Maybe<readonly JobReply[]>;

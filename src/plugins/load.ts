@@ -1,10 +1,10 @@
 /**
- * Finds the plug-in that a configuration names with `module` and `name`, makes an instance of it, and checks that it offers
- * the methods of its kind. It must never call a plug-in (that is `calls.ts`), and must never guess: what cannot be loaded
- * gets one error that names queue, section, module and name, and says what to do.
+ * Finds the plug-in that a configuration names with `module` and `name`, makes an instance of it, and checks that it
+ * offers the methods of its kind. It must never call a plug-in (that is `calls.ts`), and must never guess: what cannot
+ * be loaded gets one error that names queue, section, module and name, and says what to do.
  *
- * A module is, in this order: a built-in (Windrow's own short name, or a Harvester module that has an equal here), a path
- * (`./`, `../`, `/` or `file:`; relative to the configuration's directory), a package.
+ * A module is, in this order: a built-in (Windrow's own short name, or a Harvester module that has an equal here), a
+ * path (`./`, `../`, `/` or `file:`; relative to the configuration's directory), a package.
  */
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
@@ -33,7 +33,9 @@ export class PluginError extends Error {
   override readonly name = "PluginError";
 }
 
-/** Where a class lives, relative to this file. The files are imported on first use, so a broken one disturbs no other. */
+/**
+ * Where a class lives, relative to this file. The files are imported on first use, so a broken one disturbs no other.
+ */
 interface BuiltIn {
   readonly file: string;
   readonly name: string;
@@ -73,7 +75,9 @@ const builtIns: Readonly<Record<string, readonly BuiltIn[]>> = {
   "windrow/multi-job-worker-maker": [{ file: "./workerMakers/multiJob.ts", name: "MultiJobWorkerMaker" }],
 };
 
-/** Harvester modules (below `pandaharvester.`) and classes that have an equal here: [module, class, ours, our class]. */
+/**
+ * Harvester modules (below `pandaharvester.`) and classes that have an equal here: [module, class, ours, our class].
+ */
 const equals: readonly (readonly [string, string, string, string?])[] = [
   ["harvesterpreparator.dummy_preparator", "DummyPreparator", "windrow/dummy"],
   ["harvesterstager.dummy_stager", "DummyStager", "windrow/dummy"],
@@ -103,9 +107,9 @@ const optional: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Makes one instance of a plug-in. `kind` is the section's name in the queue configuration. Options other than `module`,
- * `name` and `flaky` go to the constructor as they are, together with `queueName` and `siteName` (plugins.md 1).
- * Throws `PluginError`.
+ * Makes one instance of a plug-in. `kind` is the section's name in the queue configuration. Options other than
+ * `module`, `name` and `flaky` go to the constructor as they are, together with `queueName` and `siteName` (plugins.md
+ * 1). Throws `PluginError`.
  */
 export async function loadPlugin<K extends PluginKind>(
   kind: K,

@@ -1,6 +1,6 @@
 /**
- * WorkSpec: one worker as a plug-in sees it (specs.md 3). A submitter or monitor sets fields in place; `changes()` turns
- * that into data for the event.
+ * WorkSpec: one worker as a plug-in sees it (specs.md 3). A submitter or monitor sets fields in place; `changes()`
+ * turns that into data for the event.
  */
 import type { JobSpec } from "./jobSpec.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Answers the commands that ask a running daemon, over a unix socket that only the daemon's user may open. Reading only: it
- * must never change anything.
+ * Answers the commands that ask a running daemon, over a unix socket that only the daemon's user may open. Reading
+ * only: it must never change anything.
  */
 import { chmodSync, rmSync } from "node:fs";
 import { type FastifyInstance, fastify } from "fastify";

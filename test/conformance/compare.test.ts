@@ -1,5 +1,6 @@
 /**
- * The comparer can fail: small hand-made rounds, one difference each, and what section 8 of the corpus allows to differ.
+ * The comparer can fail: small hand-made rounds, one difference each, and what section 8 of the corpus allows to
+ * differ.
  */
 import { describe, expect, it } from "vitest";
 import { compare } from "./compare.ts";

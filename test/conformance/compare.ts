@@ -1,6 +1,6 @@
 /**
- * Compares what Windrow did with what the original did (section 8 of the corpus). It must never forgive what that section does
- * not name.
+ * Compares what Windrow did with what the original did (section 8 of the corpus). It must never forgive what that
+ * section does not name.
  */
 import { compareCalls } from "./compareCalls.ts";
 import { compareStates } from "./compareState.ts";

@@ -1,7 +1,7 @@
 /**
- * Compares scenarios in ticks (family timing). A call may come a tick earlier or later than recorded, as long as the time since
- * the entity's call before it is the recorded one, give or take a tick; what follows from a call moves with it. So calls
- * are compared as sequences with distances, states and updates as sequences alone.
+ * Compares scenarios in ticks (family timing). A call may come a tick earlier or later than recorded, as long as the
+ * time since the entity's call before it is the recorded one, give or take a tick; what follows from a call moves with
+ * it. So calls are compared as sequences with distances, states and updates as sequences alone.
  */
 import { callText, entitiesOf } from "./compareCalls.ts";
 import { sameValue } from "./compareState.ts";

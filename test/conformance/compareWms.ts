@@ -1,6 +1,6 @@
 /**
- * Compares the requests to the WMS of a round: per method the same content, jobs and workers by id; several updates of one
- * round may be merged or split (section 8). Worker statistics are compared by what was last said, not by when.
+ * Compares the requests to the WMS of a round: per method the same content, jobs and workers by id; several updates of
+ * one round may be merged or split (section 8). Worker statistics are compared by what was last said, not by when.
  */
 import { sameValue } from "./compareState.ts";
 import { canonical, type Difference, missingFrom } from "./difference.ts";

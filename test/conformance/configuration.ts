@@ -1,6 +1,6 @@
 /**
- * A scenario's configuration as the two texts that an operator writes, read by Windrow's own readers. Plug-in sections name
- * dummy plug-ins, because the readers want a module; the scripted ones answer in their place.
+ * A scenario's configuration as the two texts that an operator writes, read by Windrow's own readers. Plug-in sections
+ * name dummy plug-ins, because the readers want a module; the scripted ones answer in their place.
  */
 import { readInstance } from "../../src/config/instance.ts";
 import { readQueues } from "../../src/config/queues.ts";

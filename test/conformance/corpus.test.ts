@@ -1,5 +1,6 @@
 /**
- * The corpus: Windrow does what the original was seen to do, family by family. `WINDROW_CONFORMANCE` names another folder.
+ * The corpus: Windrow does what the original was seen to do, family by family. `WINDROW_CONFORMANCE` names another
+ * folder.
  */
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * Runs one scenario: Windrow's engine, machines, scheduler and agents, on a log in memory, with the clock of section 2 of the
- * corpus. It must never know what is expected.
+ * Runs one scenario: Windrow's engine, machines, scheduler and agents, on a log in memory, with the clock of section 2
+ * of the corpus. It must never know what is expected.
  */
 import { isDeepStrictEqual } from "node:util";
 import { type AgentName, agents } from "../../src/agents/roster.ts";
@@ -22,8 +22,8 @@ export interface ObservedRound {
 
 const start = Date.UTC(2026, 0, 1);
 /**
- * The original's intervals have passed when more than their length has (section 2), Windrow's when their length has. The two
- * differ only where an interval is a whole number of ticks, so ticks are a little shorter than one.
+ * The original's intervals have passed when more than their length has (section 2), Windrow's when their length has.
+ * The two differ only where an interval is a whole number of ticks, so ticks are a little shorter than one.
  */
 const tickLagMs = 1;
 const isAgent = (name: string): name is AgentName => name in agents;

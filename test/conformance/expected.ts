@@ -1,6 +1,6 @@
 /**
- * The state that the original was seen in at the end of each round, put together from the corpus' changes and cut to what
- * is observable (its introduction): how the original remembers things is nobody's business.
+ * The state that the original was seen in at the end of each round, put together from the corpus' changes and cut to
+ * what is observable (its introduction): how the original remembers things is nobody's business.
  */
 import { type ExpectedRound, type Scenario, siteOf } from "./scenario.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Scripted messenger (section 6 of the corpus). Windrow reads a worker in one call, the original in eight; each of them keeps
- * its own script, and a throwing one ends the reading as it does there.
+ * Scripted messenger (section 6 of the corpus). Windrow reads a worker in one call, the original in eight; each of them
+ * keeps its own script, and a throwing one ends the reading as it does there.
  */
 import { z } from "zod";
 import type { Reply, WorkerArgument } from "../../src/agents/agent.ts";

@@ -1,6 +1,6 @@
 /**
- * What was called in a round, in the original's words, and the names that the corpus gives to workers: `wn` is the worker
- * that the n-th successful make_worker returned. It must never change what a call is answered with.
+ * What was called in a round, in the original's words, and the names that the corpus gives to workers: `wn` is the
+ * worker that the n-th successful make_worker returned. It must never change what a call is answered with.
  */
 import type { CallRecord, WmsRecord } from "./scenario.ts";
 

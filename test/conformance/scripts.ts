@@ -1,6 +1,6 @@
 /**
- * Positions in the scripts of a scenario: which element the next call of a method for an entity takes (sections 5 to 7 of
- * the corpus). It must never know what an element means; `outcomeOf` gives its common form.
+ * Positions in the scripts of a scenario: which element the next call of a method for an entity takes (sections 5 to 7
+ * of the corpus). It must never know what an element means; `outcomeOf` gives its common form.
  */
 import { z } from "zod";
 
@@ -23,8 +23,8 @@ export class Positions {
   }
 
   /**
-   * Next element of the entity's own script, else of that for every other entity; undefined: not scripted. The last element
-   * repeats, or, with `once`, the script is over after it.
+   * Next element of the entity's own script, else of that for every other entity; undefined: not scripted. The last
+   * element repeats, or, with `once`, the script is over after it.
    */
   next(method: string, entity: string, once = false): unknown {
     const scripts = this.#scripts[method] ?? {};

@@ -154,8 +154,8 @@ const receivers: readonly (readonly [string, string])[] = [
 ];
 
 /**
- * Rows of commands. Windrow forgets a command that nobody wants acknowledged as soon as it is done; the original at the next
- * cycle of its command manager, so such a row counts as there until the end of the round.
+ * Rows of commands. Windrow forgets a command that nobody wants acknowledged as soon as it is done; the original at the
+ * next cycle of its command manager, so such a row counts as there until the end of the round.
  */
 class CommandRows {
   readonly #texts = new Map<number, string>();

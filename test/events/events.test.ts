@@ -1,5 +1,6 @@
 /**
- * What holds for every event: its name is a fact in the past, it passes its own schema and JSON, and somebody follows it.
+ * What holds for every event: its name is a fact in the past, it passes its own schema and JSON, and somebody follows
+ * it.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

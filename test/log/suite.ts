@@ -1,6 +1,6 @@
 /**
- * What every log must do, and what a journal over it must do. Each maker of a log calls this with a way to open the same
- * store again; a maker that differs names the case it skips and why.
+ * What every log must do, and what a journal over it must do. Each maker of a log calls this with a way to open the
+ * same store again; a maker that differs names the case it skips and why.
  */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LogHalted, LogRefused, ShardLost } from "../../src/log/faults.ts";

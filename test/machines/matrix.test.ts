@@ -1,6 +1,6 @@
 /**
- * Every state answers every event: the tables of all machines, kept as files that are reviewed (`npx vitest run -u` writes
- * them anew), and what must hold in each of them.
+ * Every state answers every event: the tables of all machines, kept as files that are reviewed (`npx vitest run -u`
+ * writes them anew), and what must hold in each of them.
  */
 import { describe, expect, it } from "vitest";
 import { tableOf } from "../../src/projection.ts";

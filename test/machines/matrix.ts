@@ -9,7 +9,9 @@ function regionsOf(state: MachineState): Readonly<Record<string, string>> {
   return { life: state.life, ...state.regions };
 }
 
-/** Where a state of a region goes on an event, over everything that can be reached; more than one would be a surprise. */
+/**
+ * Where a state of a region goes on an event, over everything that can be reached; more than one would be a surprise.
+ */
 function targetsOf(table: Table, region: string, from: string, type: string): ReadonlySet<string> {
   const targets = new Set<string>();
   for (const state of table.explore()) {

@@ -1,6 +1,6 @@
 /**
- * The table of step.ts is XState: for every state that can be reached and every event there is, and for random histories
- * with their contexts. What XState would ignore, the table reports instead.
+ * The table of step.ts is XState: for every state that can be reached and every event there is, and for random
+ * histories with their contexts. What XState would ignore, the table reports instead.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

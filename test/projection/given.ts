@@ -1,6 +1,6 @@
 /**
- * `given(events).when(event).then(states)`: the projection as a table of facts. Every step of a story must be expected by
- * the machines; a story that wants an anomaly says so. It must never look at anything that an agent could not see.
+ * `given(events).when(event).then(states)`: the projection as a table of facts. Every step of a story must be expected
+ * by the machines; a story that wants an anomaly says so. It must never look at anything that an agent could not see.
  */
 import { expect } from "vitest";
 import type { WindrowEvent } from "../../events/events.ts";

@@ -1,6 +1,6 @@
 /**
- * The counts of a World, made anew by looking at every entity: what the projection keeps up to date step by step must be
- * the same at any time. Written apart from src/tallies.ts on purpose; it must never call it.
+ * The counts of a World, made anew by looking at every entity: what the projection keeps up to date step by step must
+ * be the same at any time. Written apart from src/tallies.ts on purpose; it must never call it.
  */
 import { isStarting, statusOf, type World, workerStatusOf } from "../../src/world.ts";
 

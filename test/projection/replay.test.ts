@@ -1,6 +1,7 @@
 /**
  * The projection over random histories: the same records give the same World in whatever pieces they are read and with
- * whatever snapshots in between, its counts are those of a scan, and what is not expected is recorded and changes nothing.
+ * whatever snapshots in between, its counts are those of a scan, and what is not expected is recorded and changes
+ * nothing.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * From the submission to the end: the other answers of plug-ins than in the story where all goes well, as what they make of job, worker and
- * files. What the agents make of an answer is tested with the agents.
+ * From the submission to the end: the other answers of plug-ins than in the story where all goes well, as what they
+ * make of job, worker and files. What the agents make of an answer is tested with the agents.
  */
 import { describe, it } from "vitest";
 import type { WindrowEvent } from "../../events/events.ts";

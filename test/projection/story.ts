@@ -1,6 +1,6 @@
 /**
- * The life of one job with one worker when all goes well (OneToOne), chapter by chapter, so that tests can begin at any of
- * them. Job 1 has one input and one output; its worker is 4, submitted by the call "s".
+ * The life of one job with one worker when all goes well (OneToOne), chapter by chapter, so that tests can begin at any
+ * of them. Job 1 has one input and one output; its worker is 4, submitted by the call "s".
  */
 import type { WindrowEvent } from "../../events/events.ts";
 import { fetched, start } from "../agents/drive.ts";

@@ -1,6 +1,6 @@
 /**
- * From the fetch to the submission: the other answers of plug-ins than in the story where all goes well, as what they make of job, worker and
- * files. What the agents make of an answer is tested with the agents.
+ * From the fetch to the submission: the other answers of plug-ins than in the story where all goes well, as what they
+ * make of job, worker and files. What the agents make of an answer is tested with the agents.
  */
 import { describe, expect, it } from "vitest";
 import type { WindrowEvent } from "../../events/events.ts";

@@ -128,7 +128,9 @@ function dummyBatchID(key: string): string {
   return `dummy-${createHash("sha256").update(key).digest("hex").slice(0, 16)}`;
 }
 
-/** Reads a status word from `status.txt` in the worker's directory; a worker without one has finished (plugins.md 20). */
+/**
+ * Reads a status word from `status.txt` in the worker's directory; a worker without one has finished (plugins.md 20).
+ */
 export class DummyMonitor implements Monitor {
   async checkWorkers(workers: readonly WorkSpec[]): Promise<readonly [boolean, readonly WorkerAnswer[]]> {
     return [true, await Promise.all(workers.map(readStatus))];

@@ -1,10 +1,10 @@
 /**
- * A wrapper that makes a plug-in of a demo or test site fail now and then, from a seed. The same seed and the same calls
- * give the same failures. It must never decide anything by a clock or by chance.
+ * A wrapper that makes a plug-in of a demo or test site fail now and then, from a seed. The same seed and the same
+ * calls give the same failures. It must never decide anything by a clock or by chance.
  *
  * `noneRate` is the share of calls that are answered null. It is decided by the call's key, so the next attempt, which
- * has another key, is decided anew: no job waits for ever. `falseRate` is the share of jobs whose trigger or submission is
- * refused for good. It is decided by the PandaID alone, so that `isDoomed` can tell beforehand which jobs must fail.
+ * has another key, is decided anew: no job waits for ever. `falseRate` is the share of jobs whose trigger or submission
+ * is refused for good. It is decided by the PandaID alone, so that `isDoomed` can tell beforehand which jobs must fail.
  */
 import { createHash } from "node:crypto";
 import { z } from "zod";

@@ -1,7 +1,7 @@
 /**
- * The journal of a local batch system: one line for each thing that was done to a worker, appended by whoever did it. It is
- * the witness for "no worker was submitted twice", so it must never be rewritten, shortened or asked what to do next: the
- * records in the workers' folders decide that.
+ * The journal of a local batch system: one line for each thing that was done to a worker, appended by whoever did it.
+ * It is the witness for "no worker was submitted twice", so it must never be rewritten, shortened or asked what to do
+ * next: the records in the workers' folders decide that.
  */
 import { appendFile, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";

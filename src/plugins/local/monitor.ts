@@ -1,7 +1,7 @@
 /**
- * Monitor of the local batch system: reads a worker's records and looks at its processes. It must never call a worker ended
- * because it could not look: a directory that cannot be read, another machine's worker, or a process group that cannot be
- * told apart is answered with null.
+ * Monitor of the local batch system: reads a worker's records and looks at its processes. It must never call a worker
+ * ended because it could not look: a directory that cannot be read, another machine's worker, or a process group that
+ * cannot be told apart is answered with null.
  */
 import { hostname } from "node:os";
 import { z } from "zod";

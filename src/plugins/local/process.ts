@@ -1,7 +1,7 @@
 /**
- * Tells whether a process written down earlier is still the same one. A number alone proves nothing, because numbers are
- * used again: the instant of its start and the boot it belongs to are compared too. It must never call a process dead
- * because it could not look.
+ * Tells whether a process written down earlier is still the same one. A number alone proves nothing, because numbers
+ * are used again: the instant of its start and the boot it belongs to are compared too. It must never call a process
+ * dead because it could not look.
  */
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";

@@ -1,10 +1,11 @@
 /**
- * The records of one worker of the local batch system, from which submitter, monitor and sweeper learn everything. Layout:
- * `<journalDir>/<key>/<attempt>/{created,claim,payload,ended}.json`, stdout, stderr, batch.log, and `<journalDir>/<key>/kill`.
+ * The records of one worker of the local batch system, from which submitter, monitor and sweeper learn everything.
+ * Layout: `<journalDir>/<key>/<attempt>/{created,claim,payload,ended}.json`, stdout, stderr, batch.log, and
+ * `<journalDir>/<key>/kill`.
  *
  * `claim.json` decides about an attempt, once: a wrapper takes it to run the payload, a find or monitor to declare the
- * attempt dead, a sweeper to cancel it. A further attempt may be created only after a dead one, so a payload runs at most
- * once per key whatever crashes. Records must never be changed or removed once made.
+ * attempt dead, a sweeper to cancel it. A further attempt may be created only after a dead one, so a payload runs at
+ * most once per key whatever crashes. Records must never be changed or removed once made.
  */
 import { createHash, randomUUID } from "node:crypto";
 import { link, mkdir, open, readdir, readFile, stat, unlink } from "node:fs/promises";

@@ -1,7 +1,7 @@
 /**
- * Submitter of the local batch system: each worker is a process of its own session on this machine, which outlives Windrow.
- * It must never create a key twice, never start anything after `notAfterAt`, and never run a shell over what the
- * configuration or a job says: a command is a list of arguments.
+ * Submitter of the local batch system: each worker is a process of its own session on this machine, which outlives
+ * Windrow. It must never create a key twice, never start anything after `notAfterAt`, and never run a shell over what
+ * the configuration or a job says: a command is a list of arguments.
  */
 import { spawn } from "node:child_process";
 import { mkdir, open } from "node:fs/promises";
@@ -67,8 +67,8 @@ export class LocalSubmitter implements Submitter {
         return this.#submit(worker, call);
       }),
     );
-    // Of a worker whose submission threw nobody knows whether it was created, so the call as a whole throws: the core then
-    // asks `find` about each. By now none is under way any more.
+    // Of a worker whose submission threw nobody knows whether it was created, so the call as a whole throws: the core
+    // then asks `find` about each. By now none is under way any more.
     return settled.map((each) => {
       if (each.status === "rejected") throw each.reason;
       return each.value;

@@ -1,6 +1,7 @@
 /**
- * Sweeper of the local batch system: ends workers and clears away their output. It must never remove a record, because the
- * record of a key is what keeps it from being created again, and never signal a process it cannot tell to be the worker's.
+ * Sweeper of the local batch system: ends workers and clears away their output. It must never remove a record, because
+ * the record of a key is what keeps it from being created again, and never signal a process it cannot tell to be the
+ * worker's.
  */
 import { rm } from "node:fs/promises";
 import { hostname } from "node:os";

@@ -1,10 +1,10 @@
 /**
- * MultiJobWorkerMaker: one worker for many jobs (ManyToOne), of the size of the jobs that run in it at a time (plugins.md
- * 20). It must never make a worker without jobs: what it would run is unknown.
+ * MultiJobWorkerMaker: one worker for many jobs (ManyToOne), of the size of the jobs that run in it at a time
+ * (plugins.md 20). It must never make a worker without jobs: what it would run is unknown.
  *
- * Options: `nJobsPerWorker` (how many jobs the core gives to one worker); `nConcurrentJobs` (default: all at once), so that
- * jobs run in rounds. Cores, memory and ioIntensity are those of one full round, disk is that of all jobs, since outputs stay;
- * walltime is that of the longest job times the rounds.
+ * Options: `nJobsPerWorker` (how many jobs the core gives to one worker); `nConcurrentJobs` (default: all at once), so
+ * that jobs run in rounds. Cores, memory and ioIntensity are those of one full round, disk is that of all jobs, since
+ * outputs stay; walltime is that of the longest job times the rounds.
  */
 import { z } from "zod";
 import type { JobSpec } from "../../specs/jobSpec.ts";

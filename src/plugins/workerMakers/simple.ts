@@ -1,6 +1,6 @@
 /**
- * SimpleWorkerMaker: one worker large enough for its jobs, taken from the jobs, PanDA's description of the queue and the
- * resource type (plugins.md 8 and 20, specs.md 8). It must never look at anything outside its arguments.
+ * SimpleWorkerMaker: one worker large enough for its jobs, taken from the jobs, PanDA's description of the queue and
+ * the resource type (plugins.md 8 and 20, specs.md 8). It must never look at anything outside its arguments.
  *
  * Cores, memory, disk, walltime and ioIntensity are sums over the jobs where the jobs say them and `jobAttributesToUse`
  * (default: all) names them; otherwise the queue's `corecount`, `maxrss`, `maxwdir` and `maxtime`. Memory and disk in

@@ -44,8 +44,9 @@ const candidateRow = z.object({ PandaID: z.number(), priority: z.number() });
 const bound = (args: Arguments, name: string): number => integerOf(args, name) || Number.MAX_SAFE_INTEGER;
 
 /**
- * The best `n` jobs. Each kind (label and resource type) that has activated jobs is asked through the index for its best `n`,
- * so a queue of ten thousand jobs costs what one of ten does; only jobs that a filter turns down are passed over one by one.
+ * The best `n` jobs. Each kind (label and resource type) that has activated jobs is asked through the index for its
+ * best `n`, so a queue of ten thousand jobs costs what one of ten does; only jobs that a filter turns down are passed
+ * over one by one.
  */
 function choose(call: Call, args: Arguments, n: number): readonly number[] {
   const site = textOf(args, "site_name") ?? "";

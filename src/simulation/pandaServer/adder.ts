@@ -55,7 +55,8 @@ function namesIn(report: string, inputs: readonly string[]): readonly string[] |
 
 /**
  * Judges a final report (panda-api 4.4).
- * @param excused the job has an error code of its own (pilotErrorCode, transExitCode, or the worker is gone), which explains
+ * @param excused the job has an error code of its own (pilotErrorCode, transExitCode, or the worker is gone), which
+ * explains
  *   a missing report.
  */
 export function judge(

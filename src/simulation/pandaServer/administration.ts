@@ -1,6 +1,7 @@
 /**
- * The administrative side under /stand-in/, which no real server has: putting jobs, commands, queues and credentials in,
- * killing jobs, and the view of everything. Plain JSON, checked by zod; it answers 400 with a text where the input is wrong.
+ * The administrative side under /stand-in/, which no real server has: putting jobs, commands, queues and credentials
+ * in, killing jobs, and the view of everything. Plain JSON, checked by zod; it answers 400 with a text where the input
+ * is wrong.
  */
 import type { FastifyInstance } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";

@@ -1,4 +1,6 @@
-/** Calls about single jobs that are no reports: their status, and the operator's kill, set_command and set_debug_mode. */
+/**
+ * Calls about single jobs that are no reports: their status, and the operator's kill, set_command and set_debug_mode.
+ */
 import { integerOf, listOf, textOf } from "./arguments.ts";
 import { activeJob, changeJob, readJob } from "./jobTable.ts";
 import { killJob } from "./killing.ts";

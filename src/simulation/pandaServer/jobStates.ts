@@ -43,7 +43,9 @@ function isBatchConflict(stored: string, reported: string): boolean {
   return !isNumeric(stored) && !isNumeric(reported);
 }
 
-/** `reported.status` is one of REPORTABLE. A final state is never stored at once: it leads to holding (panda-api 4.4). */
+/**
+ * `reported.status` is one of REPORTABLE. A final state is never stored at once: it leads to holding (panda-api 4.4).
+ */
 export function decide(stored: Stored, reported: Reported): Outcome {
   const final = isFinal(reported.status);
   const toward = final ? "holding" : reported.status;

@@ -59,9 +59,9 @@ export type JobChange = Partial<
 >;
 
 /**
- * A job dictionary as acquire_jobs gives it, plus keys that only the server knows: `computingSite` (the queue), `jobStatus`
- * (activated unless said), `archived`, `commandToPilot`, `specialHandling`, `nEventRanges`, and `columns` for what else a job
- * in the middle of its life has. PandaID is given out when it is missing.
+ * A job dictionary as acquire_jobs gives it, plus keys that only the server knows: `computingSite` (the queue),
+ * `jobStatus` (activated unless said), `archived`, `commandToPilot`, `specialHandling`, `nEventRanges`, and `columns`
+ * for what else a job in the middle of its life has. PandaID is given out when it is missing.
  */
 export const newJobSchema = z
   .object({

@@ -1,4 +1,6 @@
-/** Ends jobs from outside as the real server's killJob does (panda-api 4.4): some at once, a running one by telling it. */
+/**
+ * Ends jobs from outside as the real server's killJob does (panda-api 4.4): some at once, a running one by telling it.
+ */
 import type { Caller } from "./caller.ts";
 import { timeText } from "./clock.ts";
 import { activeJob, changeJob, isEventService, type Job } from "./jobTable.ts";

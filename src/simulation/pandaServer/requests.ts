@@ -1,6 +1,7 @@
 /**
- * HTTP as the real server reads and writes it (panda-api 1): the exact header values that make a body or an answer JSON, and
- * how arguments come out of a query, a JSON body, a form or an upload. Nothing here knows a function of the API.
+ * HTTP as the real server reads and writes it (panda-api 1): the exact header values that make a body or an answer
+ * JSON, and how arguments come out of a query, a JSON body, a form or an upload. Nothing here knows a function of the
+ * API.
  */
 import { gunzipSync } from "node:zlib";
 import { type Given, PythonException, UploadedFile } from "./operation.ts";

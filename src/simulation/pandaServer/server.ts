@@ -1,7 +1,7 @@
 /**
- * The stand-in PanDA server: speaks /api/v1 as panda-server does (panda-api), so that demonstrations, rehearsals and tests
- * need no real one. It runs nothing and checks no identity, so it must only ever listen on loopback, and it says in every
- * answer that it is a stand-in.
+ * The stand-in PanDA server: speaks /api/v1 as panda-server does (panda-api), so that demonstrations, rehearsals and
+ * tests need no real one. It runs nothing and checks no identity, so it must only ever listen on loopback, and it says
+ * in every answer that it is a stand-in.
  */
 import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";

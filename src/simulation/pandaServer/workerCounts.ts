@@ -1,4 +1,7 @@
-/** harvester/report_worker_statistics and get_worker_statistics: how many workers of a kind a harvester has (panda-api 7). */
+/**
+ * harvester/report_worker_statistics and get_worker_statistics: how many workers of a kind a harvester has (panda-api
+ * 7).
+ */
 import { z } from "zod";
 import { columnInteger, textOf } from "./arguments.ts";
 import { type Arguments, type Call, type Envelope, type Operation, refused, required, succeeded } from "./operation.ts";

@@ -1,6 +1,6 @@
 /**
- * Workers as rows and their relation to jobs. What a harvester may say of a worker is checked here, column by column, as
- * the real server's database does it.
+ * Workers as rows and their relation to jobs. What a harvester may say of a worker is checked here, column by column,
+ * as the real server's database does it.
  */
 import { z } from "zod";
 import { columnInteger } from "./arguments.ts";

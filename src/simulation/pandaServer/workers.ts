@@ -1,6 +1,6 @@
 /**
- * harvester/update_workers and get_current_worker_id (panda-api 7). A worker's end can end its jobs: with syncLevel 1 the
- * server itself reports them as failed to the Adder.
+ * harvester/update_workers and get_current_worker_id (panda-api 7). A worker's end can end its jobs: with syncLevel 1
+ * the server itself reports them as failed to the Adder.
  */
 import { z } from "zod";
 import { columnInteger, listOf, textOf } from "./arguments.ts";

@@ -1,4 +1,7 @@
-/** A local batch system in a directory of the test's own. After each test nothing of it runs any more, or the test fails. */
+/**
+ * A local batch system in a directory of the test's own. After each test nothing of it runs any more, or the test
+ * fails.
+ */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect } from "vitest";

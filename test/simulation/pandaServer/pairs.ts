@@ -1,6 +1,6 @@
 /**
- * The recorded pairs of requests and answers of a real panda-server (test/data/panda/README.md), read with the distinction
- * of 5 and 5.0 that the server makes.
+ * The recorded pairs of requests and answers of a real panda-server (test/data/panda/README.md), read with the
+ * distinction of 5 and 5.0 that the server makes.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 /**
- * The stand-in against the real server: every recorded pair of these groups is sent again and must get the recorded answer,
- * and the state behind it must be the recorded one. Replaced on both sides are only times, file numbers in event range ids,
- * nSent, the cache folder and the server's own address; PandaIDs are those of the recording.
+ * The stand-in against the real server: every recorded pair of these groups is sent again and must get the recorded
+ * answer, and the state behind it must be the recorded one. Replaced on both sides are only times, file numbers in
+ * event range ids, nSent, the cache folder and the server's own address; PandaIDs are those of the recording.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +19,10 @@ const GROUPS = [
   ...["credentials", "configuration", "configuration-empty", "files", "harvester-traffic"],
 ];
 
-/** The groups database-down and not-provoked are left out: the stand-in cannot lose its database, and nobody saw the latter. */
+/**
+ * The groups database-down and not-provoked are left out: the stand-in cannot lose its database, and nobody saw the
+ * latter.
+ */
 const LEFT_OUT = ["database-down", "not-provoked"];
 
 /** Pairs whose text is the wording of an incidental Python exception: the status and this beginning must agree. */

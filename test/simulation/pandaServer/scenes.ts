@@ -1,6 +1,6 @@
 /**
- * The states that the recorded pairs start from: what the real server had when a group was recorded, and what was done to
- * it before a pair (`before` of the fixture). Jobs get the PandaIDs of the recording, so these need no mapping.
+ * The states that the recorded pairs start from: what the real server had when a group was recorded, and what was done
+ * to it before a pair (`before` of the fixture). Jobs get the PandaIDs of the recording, so these need no mapping.
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
