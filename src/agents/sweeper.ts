@@ -1,7 +1,7 @@
 /**
  * Sweeper: kills workers that are marked, and clears away what has ended and is known to the WMS (lifecycle 1.12, 3.9).
  * Both may be repeated, so there is no intent. It never ends a worker in the World: only the batch system says that one
- * is gone. It must never forget a job that another worker still stands for.
+ * is gone. It must never forget a job of which a worker is alive.
  */
 import type { WindrowEvent } from "../../events/events.ts";
 import { isOver, type Job, type Worker, type World } from "../world.ts";
@@ -203,15 +203,14 @@ function troubleOf(swept: Reply | undefined, cleaned: Reply): string | null {
   return cleaned.ok || cleaned.kind === "missing" ? null : cleaned.why;
 }
 
-/** The workers go, and with them the jobs that no other worker stands for. */
+/** The workers go, and with the first of a job's workers the job, as in the original, unless another one is alive. */
 function forgetting(world: World, gone: readonly Worker[]): WindrowEvent[] {
   if (gone.length === 0) return [];
   const workerIDs = gone.map(idOf);
-  const leaving = new Set(workerIDs);
   const PandaIDs = new Set(gone.flatMap((worker) => linkedJobs(world, worker)));
   const jobs = [...PandaIDs].filter((PandaID) => {
     const job = world.jobs.get(PandaID);
-    return job?.state.life === "done" && job.ctx.workers.every((id) => leaving.has(id) || !world.workers.has(id));
+    return job?.state.life === "done" && livingWorkers(world, job).length === 0;
   });
   const events: WindrowEvent[] = [{ type: "worker.forgotten", workerIDs }];
   return jobs.length > 0 ? [...events, { type: "job.forgotten", PandaIDs: jobs }] : events;
