@@ -69,7 +69,7 @@ const flag = z.literal([0, 1]);
 const withEvent = new Set(["es_output", "zip_output"]);
 const neverZip = new Set(["log", "output", "checkpoint"]);
 
-/** Reads a dump: files and events. Answers whether anything in it could be used. */
+/** Reads a dump: files and events. Answers whether anything of it is reported. */
 export async function readDump(value: unknown, origin: Origin, wantEvents: boolean, found: Findings): Promise<boolean> {
   const place: Place = { ...origin, realRoots: await Promise.all(origin.roots.map(followed)), measured: new Map() };
   let used = false;
@@ -85,14 +85,15 @@ export async function readDump(value: unknown, origin: Origin, wantEvents: boole
     }
     const event = eventOf(entry, found);
     if (!event) continue;
-    used = true;
-    if (wantEvents) add(found.events, PandaID, event);
-    else if (!hasPath) found.complain(where, "the worker runs no events; the entry is left out");
+    if (wantEvents) {
+      add(found.events, PandaID, event);
+      used = true;
+    } else if (!hasPath) found.complain(where, "the worker runs no events; the entry is left out");
   }
   return used;
 }
 
-/** Reads event updates. Answers whether anything in them could be used. */
+/** Reads event updates. Answers whether anything of them is reported. */
 export function readUpdates(value: unknown, origin: Origin, found: Findings): boolean {
   let used = false;
   for (const { PandaID, entry } of entriesOf(value, origin, found)) {

@@ -144,15 +144,17 @@ class Reader {
       Object.keys(object.safeParse(value).data ?? {}).some((key) => announced.has(key) && !origin.known.has(key));
     const taken = await this.#take(place, this.#settings.names.dump, early);
     if (taken === undefined) return;
-    const used = await readDump(taken, origin, this.#request.events, this.#found);
-    if (!used) await retire(join(place.directory, this.#settings.names.dump));
+    if (await readDump(taken, origin, this.#request.events, this.#found)) return;
+    const next = await this.#retire(place, this.#settings.names.dump);
+    if (next) await this.dump(next, announced);
   }
 
   async updates(place: Place): Promise<void> {
     const taken = await this.#take(place, this.#settings.names.updateEvents, () => false);
     if (taken === undefined) return;
-    const used = readUpdates(taken, this.#origin(place, this.#settings.names.updateEvents), this.#found);
-    if (!used) await retire(join(place.directory, this.#settings.names.updateEvents));
+    if (readUpdates(taken, this.#origin(place, this.#settings.names.updateEvents), this.#found)) return;
+    const next = await this.#retire(place, this.#settings.names.updateEvents);
+    if (next) await this.updates(next);
   }
 
   /** PandaIDs that a pulling payload works on. */
@@ -240,6 +242,13 @@ class Reader {
     }
     // What was taken is what counts: the payload may have replaced the file in between.
     return this.#value(taken);
+  }
+
+  /** Retires a taken file without use. One that waits behind it has its turn at once: this look may be the last. */
+  async #retire(place: Place, name: string): Promise<Place | undefined> {
+    await retire(join(place.directory, name));
+    if (!place.names.has(`${name}${takenSuffix}`)) return undefined;
+    return { ...place, names: new Set([...place.names].filter((each) => each !== `${name}${takenSuffix}`)) };
   }
 
   #origin({ directory }: Place, name: string): Origin {

@@ -334,6 +334,23 @@ describe("outputs and events", () => {
     expect([await states(site, dump), await states(site, updates)]).toEqual([[".read.<time>"], [".read.<time>"]]);
   });
 
+  it("that wait behind a file without use arrive in the same look, which may be the last", async () => {
+    const site = await makeSite();
+    for (const name of [dump, updates]) await site.put(`${name}.read`, {});
+    await site.put(dump, { "101": [{ path: "o.root", type: "output", fsize: 1, chksum: "1" }] });
+    await site.put(updates, { "101": [{ eventRangeID: "r", eventStatus: "finished" }] });
+    expect(await site.read()).toMatchObject({ files: { "101": [{ lfn: "o.root" }] }, events: { "101": [{}] } });
+  });
+
+  it("of a worker that runs no events are left out by name, and do not block the next dump", async () => {
+    const site = await makeSite();
+    await site.put(dump, { "101": [{ eventRangeID: "r", eventStatus: "finished" }] });
+    expect(await site.read({ events: false })).toEqual({
+      complaints: [{ where: `${dump}["101"][0]`, why: "the worker runs no events; the entry is left out" }],
+    });
+    expect(await states(site, dump)).toEqual([".read.<time>"]);
+  });
+
   it("cannot flood the log with complaints", async () => {
     const site = await makeSite();
     await site.put(dump, { "101": Array.from({ length: 5000 }, () => 7) });
