@@ -42,7 +42,7 @@ const content = fc.oneof(
   fc.constantFrom('{"101": [{"fsize": 1e999, "path": "o.root", "type": "output"}]}', '{"__proto__": {"101": []}}'),
 );
 
-it("whatever a payload writes, two looks answer the same within the contract, and good reports arrive after it", async () => {
+it("whatever a payload writes, two looks answer the same, within the contract, and good reports follow", async () => {
   const site = await makeSite({ mapType: "NoJob", PandaIDs: [101] });
   await fc.assert(
     fc.asyncProperty(fc.dictionary(fc.constantFrom(...names), content), async (files) => {
