@@ -55,11 +55,25 @@ function count(group: FileGroupContext, status: string, by: 1 | -1): void {
   group.counts[status] = (group.counts[status] ?? 0) + by;
 }
 
-/** Key of a new row: its lfn, or lfn#n where rows of that name are there already. Whoever names a row follows it. */
+/**
+ * Key of a new row: its lfn, or lfn#n where rows of that name are there already. Whoever names a row follows it. Rows
+ * never leave a group, so taken numbers have no gap, and a zip file with thousands of event ranges needs few questions.
+ */
 export function keyOfNew(lfn: string, taken: (key: string) => boolean): string {
-  let key = lfn;
-  for (let n = 2; taken(key); n++) key = `${lfn}#${n}`;
-  return key;
+  if (!taken(lfn)) return lfn;
+  const key = (n: number): string => `${lfn}#${n}`;
+  let last = 1;
+  let free = 2;
+  while (taken(key(free))) {
+    last = free;
+    free *= 2;
+  }
+  while (free - last > 1) {
+    const middle = Math.floor((last + free) / 2);
+    if (taken(key(middle))) last = middle;
+    else free = middle;
+  }
+  return key(free);
 }
 
 function add(group: FileGroupContext, rows: readonly FileRowEvent[]): void {

@@ -48,22 +48,25 @@ export function filesOf(
   return found;
 }
 
-/** One row as a plug-in sees it; a zip file with its members. */
-export function fileArgument(group: FileGroupContext, key: string, file: FileRow): FileArgument {
-  const members = file.isZip === 1 ? membersOf(group, key) : [];
-  return {
-    ...file,
-    key,
-    PandaID: group.PandaID ?? 0,
-    endpoint: group.endpoint ?? undefined,
-    ...(members.length > 0 ? { members } : {}),
-  };
-}
+/** One row as a plug-in sees it. */
+export const fileArgument = (group: FileGroupContext, key: string, file: FileRow): FileArgument => ({
+  ...file,
+  key,
+  PandaID: group.PandaID ?? 0,
+  endpoint: group.endpoint ?? undefined,
+});
 
-function membersOf(group: FileGroupContext, zip: string): FileArgument[] {
-  return Object.entries(group.files)
-    .filter(([key, file]) => file.zip === zip && key !== zip)
-    .map(([key, file]) => fileArgument(group, key, file));
+/** What each zip file of a group holds, by its key; one walk for all, since a group may have thousands. */
+export function zipMembers(group: FileGroupContext): ReadonlyMap<string, readonly FileArgument[]> {
+  const members = new Map<string, FileArgument[]>();
+  for (const [key, file] of Object.entries(group.files)) {
+    const { zip } = file;
+    if (zip === undefined || zip === key) continue;
+    const known = members.get(zip);
+    if (known) known.push(fileArgument(group, key, file));
+    else members.set(zip, [fileArgument(group, key, file)]);
+  }
+  return members;
 }
 
 /** The same files after a plug-in changed some of them. */

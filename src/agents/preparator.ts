@@ -146,7 +146,7 @@ const triggerStageIn: Duty = {
     if (sharing.wait) return yield* record(shard, `share:${PandaID}:${now}`, [{ type: "job.inputsAwaited", PandaID }]);
     const files = patched(
       loaded,
-      sharing.patches.map(({ key, status, path }) => ({ key, set: path ? { status, path } : { status } })),
+      sharing.patches.map(({ key, status, from }) => ({ key, set: { status, ...from } })),
     );
     const wanted = { ...callFor(job, plugin, "triggerPreparation", files, now), notAfterAt: now + creationWindowMs };
     const reply = yield* create(world, wanted, { PandaID });
@@ -178,7 +178,10 @@ function triggered(
   const { PandaID, aux } = job.ctx;
   const stepwise = limited || aux !== null;
   const after = new Map(patched(files, changed).map((file) => [file.key, file.status]));
-  const shared = files.flatMap(({ key, path, status }) => (status === "ready" && path ? [{ key, set: { path } }] : []));
+  const shared = files.flatMap((file) => {
+    const set = file.status === "ready" ? copied(file) : {};
+    return Object.keys(set).length > 0 ? [{ key: file.key, set }] : [];
+  });
   const patches = merged(files, [...shared, ...changed], {}).map(({ key, set }) => ({ key, set }));
   if (stepwise) {
     for (const { key } of files) {
@@ -204,7 +207,8 @@ function triggered(
 interface Sharing {
   readonly key: string;
   readonly status: string;
-  readonly path?: string | undefined;
+  /** What comes with a copy that is there. */
+  readonly from: Copied;
 }
 
 /** Who prepares each input that other starting jobs want too (2.3). */
@@ -218,32 +222,45 @@ function share(world: World, group: FileGroup, files: readonly FileArgument[]): 
     const holders = world.sharedInputs.get(sharedKey(group.ctx.endpoint ?? "", file.lfn, file.fileType));
     const statuses = new Set(holders?.values());
     let status = "to_prepare";
-    let path: string | undefined;
+    let from: Copied = {};
     if (statuses.has("ready")) {
       status = "ready";
-      path = pathOf(world, holders, file);
+      from = copyOf(world, holders, file);
     } else if (statuses.has("triggered") || (!own && statuses.has("to_prepare"))) {
       status = "preparing";
       wait = true;
     }
-    if (status !== file.status) patches.push({ key: file.key, status, path });
+    if (status !== file.status) patches.push({ key: file.key, status, from });
   }
   return { patches, wait };
 }
 
-function pathOf(
-  world: World,
-  holders: ReadonlyMap<number, string> | undefined,
-  file: FileArgument,
-): string | undefined {
+type Copied = Partial<Pick<FileRow, "path" | "groupID" | "groupStatus" | "groupUpdateAt">>;
+
+/** What a copy of a file brings along, as far as it is known. */
+const copied = ({
+  path,
+  groupID,
+  groupStatus,
+  groupUpdateAt,
+}: { [K in keyof Copied]: Copied[K] | undefined }): Copied => ({
+  ...(path ? { path } : {}),
+  ...(groupID === undefined ? {} : { groupID }),
+  ...(groupStatus === undefined ? {} : { groupStatus }),
+  ...(groupUpdateAt === undefined ? {} : { groupUpdateAt }),
+});
+
+/** Where another job's copy is, and the newest transfer group that brings this file and has not failed (2.3). */
+function copyOf(world: World, holders: ReadonlyMap<number, string> | undefined, file: FileArgument): Copied {
   const direction = file.fileType === "aux_input" ? "aux" : "in";
-  for (const [PandaID, status] of holders ?? []) {
-    if (status !== "ready") continue;
-    const rows: readonly FileRow[] = Object.values(world.filesOf(PandaID, direction)?.ctx.files ?? {});
-    const path = rows.find((row) => row.lfn === file.lfn)?.path;
-    if (path) return path;
-  }
-  return undefined;
+  const rows = [...(holders?.keys() ?? [])].flatMap((PandaID) => {
+    const found: readonly FileRow[] = Object.values(world.filesOf(PandaID, direction)?.ctx.files ?? {});
+    return found.filter(({ lfn }) => lfn === file.lfn);
+  });
+  const path = rows.find((row) => row.status === "ready" && row.path)?.path;
+  const grouped = rows.filter((row) => row.groupID !== undefined && row.groupStatus !== "failed");
+  const [newest] = grouped.sort((a, b) => (b.groupUpdateAt ?? 0) - (a.groupUpdateAt ?? 0));
+  return copied({ ...newest, path });
 }
 
 /** In the original's order: what is on its way first, then what is new. */

@@ -18,7 +18,7 @@ import {
   record,
 } from "./agent.ts";
 import { regrouped } from "./grouping.ts";
-import { fileArgument, jobData, workerData } from "./handing.ts";
+import { fileArgument, jobData, workerData, zipMembers } from "./handing.ts";
 import { type Loop, loops, outcome } from "./stagerOutcome.ts";
 
 interface Work {
@@ -90,12 +90,13 @@ const eventsOf = (world: World, job: Job, loop: Loop, files: readonly FileArgume
 function loaded(group: FileGroupContext | undefined, loop: Loop, max: number): FileArgument[] {
   const files: FileArgument[] = [];
   if (!group) return files;
+  const inside = loop.zips ? zipMembers(group) : null;
   for (const [key, row] of Object.entries(group.files)) {
     if (max > 0 && files.length >= max) break;
     if (row.status !== loop.status) continue;
-    const { members, ...file } = fileArgument(group, key, row);
-    const attempt = { ...file, attemptNr: row.attemptNr + 1 };
-    files.push(members && loop.zips ? { ...attempt, members } : attempt);
+    const members = inside?.get(key);
+    const file = { ...fileArgument(group, key, row), attemptNr: row.attemptNr + 1 };
+    files.push(members ? { ...file, members } : file);
   }
   return files;
 }

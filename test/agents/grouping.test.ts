@@ -109,6 +109,29 @@ describe("transfer groups across jobs (2.5)", () => {
     expect(groupsOf(world)).toEqual(before);
   });
 
+  it("come with a copy that another job has: the newest that has not failed", () => {
+    const ready = (PandaID: number, lfn: string, groupID: string, groupStatus: string, groupUpdateAt: number) => ({
+      type: "fileGroup.advanced" as const,
+      group: `${PandaID}/in`,
+      patches: [{ key: lfn, set: { status: "ready", path: `/${PandaID}`, groupID, groupStatus, groupUpdateAt } }],
+    });
+    const shared: WindrowEvent = {
+      type: "fileGroup.opened",
+      group: "4/in",
+      PandaID: 4,
+      direction: "in",
+      endpoint: "EP",
+      files: [{ lfn: "f", fileType: "input", status: "preparing" }],
+    };
+    const found = [ready(1, "f", "A", "done", 5), ready(2, "f", "B", "failed", 7), ready(3, "f", "C", "done", 6)];
+    const world = given(...found, fetched(4), shared);
+    const { calls } = drive(preparator[1]!, world, [4], () => says(true), { now: at });
+    const copy = { path: "/1", groupID: "C", groupStatus: "done", groupUpdateAt: 6 };
+    expect(calls).toMatchObject([{ args: { job: { in: [{ lfn: "f", status: "ready", ...copy }] } } }]);
+    expect(world.fileGroups.get("4/in")!.ctx.files["f"]).toMatchObject({ status: "ready", ...copy });
+    expect(world.anomalyCount).toBe(0);
+  });
+
   it("are set at the trigger and by stagers too", () => {
     const world = given(files(1, "out", "o"), files(2, "out", "o"), fetched(4), files(4, "in", "f4"));
     drive(preparator[1]!, world, [4], () => says(null, { ...put, lfns: ["f4"] }), { now: at });

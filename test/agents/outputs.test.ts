@@ -193,6 +193,16 @@ describe("zip files made of pending files (1.9)", () => {
     expect(world.filesOf(1, "out")!.ctx.counts).toEqual({ pending: 0, zipping: 3, zipped: 4 });
   });
 
+  it("come in the order of provenance and worker, those without provenance first, as the original's", () => {
+    const world = jobOf({ zipPerMB: 0 });
+    const of = (lfn: string, provenance: number) => event(lfn, { eventRangeID: `1-2-${provenance}-1-1` });
+    look(world, [by(6, of("e1", 34), of("e2", 33), event("e3")), by(5, of("e4", 34))], ending);
+    const made = Object.keys(zips(world));
+    expect(made.sort()).toEqual(["panda.e1.zip", "panda.e2.zip", "panda.e3.zip", "panda.e4.zip"]);
+    const rowsOfZips = Object.keys(rows(world)).filter((key) => key.endsWith(".zip"));
+    expect(rowsOfZips).toEqual(["panda.e3.zip", "panda.e2.zip", "panda.e4.zip", "panda.e1.zip"]);
+  });
+
   it("are made in the very look that brings the first files and the end", () => {
     const world = jobOf({ zipPerMB: 0 });
     const events = look(world, [by(5, event("e1"), file("1.log", { type: "log" }), event("e2"))], ending);
