@@ -3,7 +3,7 @@
  * are a STORAGE FORMAT: see fields.ts. Calls that only ask have no life of their own: their answer is the event.
  */
 import { z } from "zod";
-import { instant, pandaID, queueName, workerID } from "./fields.ts";
+import { instant, pandaID, workerID } from "./fields.ts";
 
 const one = <T extends string, S extends z.ZodRawShape>(type: T, shape: S) =>
   z.strictObject({ type: z.literal(type), key: z.string().min(1), ...shape });
@@ -12,7 +12,8 @@ export const callEvents = [
   one("call.intended", {
     method: z.string(),
     plugin: z.string(),
-    queue: queueName,
+    /** Whose shard keeps it; empty for a call of the instance as a whole. */
+    queue: z.string(),
     /** Last instant at which the effect may begin. */
     notAfterAt: instant,
     PandaID: pandaID.optional(),

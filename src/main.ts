@@ -3,7 +3,9 @@
  * The command `windrow`. Nobody imports this file.
  */
 import { Command } from "commander";
+import { demoCommand } from "./cli/demo.ts";
 import { historyCommand } from "./cli/history.ts";
+import { pandaServerCommand } from "./cli/pandaServer.ts";
 import { runCommand } from "./cli/run.ts";
 import { statusCommand } from "./cli/status.ts";
 import { verifyCommand } from "./cli/verify.ts";
@@ -14,9 +16,11 @@ const program = new Command("windrow")
   )
   .version("0.1.0")
   .showHelpAfterError()
+  .addCommand(demoCommand())
   .addCommand(runCommand())
   .addCommand(statusCommand())
   .addCommand(historyCommand())
-  .addCommand(verifyCommand());
+  .addCommand(verifyCommand())
+  .addCommand(pandaServerCommand());
 
 await program.parseAsync();

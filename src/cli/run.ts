@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { type Level, pino } from "pino";
 import { startDaemon } from "../daemon.ts";
+import { attachedOption, whenParentEnds } from "./attached.ts";
 import { acting } from "./output.ts";
 
 interface RunOptions {
@@ -9,6 +10,7 @@ interface RunOptions {
   readonly log?: string;
   readonly logLevel: Level;
   readonly trustTail?: true;
+  readonly attached?: true;
 }
 
 export function runCommand(): Command {
@@ -21,6 +23,7 @@ export function runCommand(): Command {
     )
     .option("--log-level <level>", "what is written to standard error: trace, debug, info, warn, error", "info")
     .option("--trust-tail", "accept a log whose tail anchor is missing or ahead, after a restore from a backup")
+    .addOption(attachedOption())
     .addHelpText(
       "after",
       "\nSIGTERM and SIGINT stop it when its calls have returned (twice: at once); SIGHUP reads the configuration again.",
@@ -28,7 +31,7 @@ export function runCommand(): Command {
     .action((options: RunOptions) => acting(() => run(options)));
 }
 
-async function run({ config, log, logLevel, trustTail }: RunOptions): Promise<void> {
+async function run({ config, log, logLevel, trustTail, attached }: RunOptions): Promise<void> {
   const logger = pino({ level: logLevel }, pino.destination({ dest: 2, sync: true }));
   const daemon = await startDaemon({
     configDir: config,
@@ -39,6 +42,7 @@ async function run({ config, log, logLevel, trustTail }: RunOptions): Promise<vo
   const stop = () => daemon.stop();
   const reload = () => void daemon.reload();
   process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
+  if (attached) whenParentEnds(stop);
   await daemon.run();
   logger.info("stopped");
 }
