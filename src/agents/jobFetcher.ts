@@ -19,6 +19,7 @@ import {
   creationWindowMs,
   type Duty,
   type Part,
+  type Run,
   record,
 } from "./agent.ts";
 import { chanceOf } from "./chance.ts";
@@ -28,47 +29,65 @@ type Facts = Extract<DictionaryReading, { ok: true }>["job"];
 
 const none = { n: 0, cores: 0, memory: 0 };
 
+/**
+ * Queues with the same endpoint for inputs one after the other: of two jobs that want the same file, the second must see
+ * that the first one brings it (2.2).
+ */
+function byEndpoint(world: World, ids: readonly (number | string)[]): readonly (readonly string[])[] {
+  const groups = new Map<string, string[]>();
+  for (const queue of (ids as readonly string[]).toSorted()) {
+    const { ddmEndpointIn } = world.queueConfig(queue);
+    const key = ddmEndpointIn === null ? `queue ${queue}` : `endpoint ${ddmEndpointIn}`;
+    groups.set(key, [...(groups.get(key) ?? []), queue]);
+  }
+  return [...groups.values()];
+}
+
 const fetchJobs: Duty = {
   name: "fetchJobs",
   limit: (world) => world.settings.jobfetcher.nQueues,
-  run: function* fetch(world, { ids, now }) {
-    const queue = ids[0] as string;
-    const config = world.queueConfig(queue);
-    const shard = world.shardOf(queue);
-    const counts = {
-      starting: world.jobTallies.get(`${queue}|starting`) ?? none,
-      running: world.jobTallies.get(`${queue}|running`) ?? none,
-    };
-    const { n, bound, inputs } = jobsToFetch(config, counts, world.settings.jobfetcher.maxJobs);
-    const key = `getJobs:${queue}:${now}`;
-    if (n <= 0) return yield* record(shard, key, [{ type: "queue.fetchSkipped", queue, bound, inputs }]);
-    const request = {
-      siteName: config.siteName,
-      nodeName: world.settings.master.harvester_id,
-      prodSourceLabel: labelOf(config, key),
-      computingElement: world.settings.master.harvester_id,
-      nJobs: n,
-      criteria: config.getJobCriteria,
-    };
-    const wanted: Call = { method: "getJobs", plugin: "communicator", queue: null, key, args: { plain: [request] } };
-    const reply = yield* create(world, { ...wanted, notAfterAt: now + creationWindowMs }, {}, queue);
-    const closed = closing(key, reply, "lost");
-    if (!reply.ok) {
-      return yield* record(shard, key, [{ type: "queue.fetchTroubled", queue, why: reply.why }, ...closed]);
-    }
-    const answer = reply.value as Wms<readonly unknown[]>;
-    if (!answer.ok) {
-      return yield* record(shard, key, [{ type: "queue.fetchTroubled", queue, why: answer.message }, ...closed]);
-    }
-    const read = answer.data.map((raw) => readJob(raw));
-    const aux = yield* auxInputs(config, read, now);
-    const events: WindrowEvent[] = [
-      { type: "queue.jobsFetched", queue, asked: n, got: answer.data.length, bound },
-      ...fetched(world, config, read, aux),
-    ];
-    yield* record(shard, key, [...events, ...closed]);
+  batches: byEndpoint,
+  run: function* fetch(world, { ids, now }): Run {
+    for (const queue of ids as readonly string[]) yield* fetchFor(world, queue, now);
   },
 };
+
+function* fetchFor(world: World, queue: string, now: number): Part<void> {
+  const config = world.queueConfig(queue);
+  const shard = world.shardOf(queue);
+  const counts = {
+    starting: world.jobTallies.get(`${queue}|starting`) ?? none,
+    running: world.jobTallies.get(`${queue}|running`) ?? none,
+  };
+  const { n, bound, inputs } = jobsToFetch(config, counts, world.settings.jobfetcher.maxJobs);
+  const key = `getJobs:${queue}:${now}`;
+  if (n <= 0) return yield* record(shard, key, [{ type: "queue.fetchSkipped", queue, bound, inputs }]);
+  const request = {
+    siteName: config.siteName,
+    nodeName: world.settings.master.harvester_id,
+    prodSourceLabel: labelOf(config, key),
+    computingElement: world.settings.master.harvester_id,
+    nJobs: n,
+    criteria: config.getJobCriteria,
+  };
+  const wanted: Call = { method: "getJobs", plugin: "communicator", queue: null, key, args: { plain: [request] } };
+  const reply = yield* create(world, { ...wanted, notAfterAt: now + creationWindowMs }, {}, queue);
+  const closed = closing(key, reply, "lost");
+  if (!reply.ok) {
+    return yield* record(shard, key, [{ type: "queue.fetchTroubled", queue, why: reply.why }, ...closed]);
+  }
+  const answer = reply.value as Wms<readonly unknown[]>;
+  if (!answer.ok) {
+    return yield* record(shard, key, [{ type: "queue.fetchTroubled", queue, why: answer.message }, ...closed]);
+  }
+  const read = answer.data.map((raw) => readJob(raw));
+  const aux = yield* auxInputs(config, read, now);
+  const events: WindrowEvent[] = [
+    { type: "queue.jobsFetched", queue, asked: n, got: answer.data.length, bound },
+    ...fetched(world, config, read, aux),
+  ];
+  yield* record(shard, key, [...events, ...closed]);
+}
 
 /** The label to ask for: the queue's, or by its permille weights another one, drawn from the call's key. */
 function labelOf(config: QueueConfig, key: string): string {
