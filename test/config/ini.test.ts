@@ -1,3 +1,4 @@
+/** The INI reader: what ConfigParser makes of a text, and how a mistake in it is named. */
 import { describe, expect, it } from "vitest";
 import { readIni } from "../../src/config/ini.ts";
 import { convert } from "../../src/config/instance.ts";

@@ -1,3 +1,4 @@
+/** panda_harvester.cfg as it is read: defaults, warnings, mistakes with their place, and secrets that stay hidden. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { readInstance } from "../../src/config/instance.ts";

@@ -1,3 +1,4 @@
+/** A configuration directory read whole: environment, host name, further files, and what is missing. */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

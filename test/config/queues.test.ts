@@ -1,3 +1,4 @@
+/** Queue configurations: the original's results for its own example files, and how queues and templates are merged. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";

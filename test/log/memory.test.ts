@@ -1,3 +1,4 @@
+/** Holds the log in memory to the suite that every log passes. */
 import { memoryStore, openMemoryLog } from "../../src/log/memory.ts";
 import { logSuite } from "./suite.ts";
 

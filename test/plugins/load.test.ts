@@ -1,3 +1,4 @@
+/** The plug-in loader: which names it knows, which modules it takes, and how it says what is wrong with one. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

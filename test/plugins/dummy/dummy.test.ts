@@ -1,3 +1,4 @@
+/** The dummy plug-ins: what each answers, and that it stays within the contract. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

@@ -1,3 +1,4 @@
+/** Plug-ins that fail on purpose: how often, for whom, and the same again for the same key. */
 import { describe, expect, it } from "vitest";
 import type { Answer } from "../../../src/plugins/contract.ts";
 import { DummyPreparator, DummySubmitter } from "../../../src/plugins/dummy/dummy.ts";

@@ -1,3 +1,4 @@
+/** The file plug-ins killed in the middle of a copy: no half file is ever taken for a whole one. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { watch } from "node:fs";

@@ -1,3 +1,4 @@
+/** Stage-in by copying files: what is copied, what has to wait, what is refused for good. */
 import { mkdir, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

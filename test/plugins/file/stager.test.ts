@@ -1,3 +1,4 @@
+/** Stage-out by copying files: what is reported of each, and that a repeated call changes nothing. */
 import { mkdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

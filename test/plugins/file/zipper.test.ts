@@ -1,3 +1,4 @@
+/** Zip files (tar archives) of outputs: their content, names and checksums, and when they are made anew. */
 import { execFile } from "node:child_process";
 import { link, mkdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+/** The worker makers: how large a worker is made for its jobs, and which jobs share one. */
 import { describe, expect, it } from "vitest";
 import { MultiJobWorkerMaker } from "../../../src/plugins/workerMakers/multiJob.ts";
 import { pilotTypeOf, SimpleWorkerMaker } from "../../../src/plugins/workerMakers/simple.ts";

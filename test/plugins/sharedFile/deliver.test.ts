@@ -1,3 +1,4 @@
+/** The access point: what is laid down for a payload, and that no older file is taken for its own. */
 import { mkdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

@@ -1,3 +1,4 @@
+/** Post-processing of an ended worker: its log archive is made once, reported once, and the same after a crash. */
 import { execFile } from "node:child_process";
 import { mkdir, rm, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
