@@ -135,14 +135,16 @@ function wordsOf(nodes: readonly Node[]): readonly string[] {
     ...hinted.map(({ event, to, from }) => `- \`${short(event)}\` leads to \`${to}\` from ${statesIn(from, nodes)}.`),
     ...[...alike].map(
       ([states, events]) =>
-        `- Without a change of state: ${code(events.map(([event]) => event))}, in ${statesIn(states.split(" "), nodes)}.`,
+        `- Without a change of state: ${code(events.map(([event]) => event))}, ` +
+        `in ${statesIn(states.split(" "), nodes)}.`,
     ),
     ...(hinted.length + alike.size > 0 ? [""] : []),
     "| state | due | what it is, how one gets out | also stays on |",
     "|---|---|---|---|",
     ...nodes.map((node) => {
       const end = node.type === "final" ? " (final)" : "";
-      return `| \`${node.key}\`${end} | ${dueOf(node).join(", ")} | ${node.description ?? ""} | ${code(own(node.key))} |`;
+      const cells = [`\`${node.key}\`${end}`, dueOf(node).join(", "), node.description ?? "", code(own(node.key))];
+      return `| ${cells.join(" | ")} |`;
     }),
   ];
 }
@@ -172,10 +174,10 @@ export function machinesPage(): string {
   return [
     "# Machines",
     "",
-    "What an event means for whom. This page is made from the definitions in `machines/` by `npm run diagrams`; do not edit",
-    "it. Regions of a machine run side by side. A yellow state is due: an agent has something to do there. What leaves a",
-    "state as it is stands in the table, not in the diagram. An event that a state does not name is an anomaly: it is",
-    "recorded and changes nothing.",
+    "What an event means for whom. This page is made from the definitions in `machines/` by `npm run diagrams`; do not",
+    "edit it. Regions of a machine run side by side. A yellow state is due: an agent has something to do there. What",
+    "leaves a state as it is stands in the table, not in the diagram. An event that a state does not name is an",
+    "anomaly: it is recorded and changes nothing.",
     "",
     ...kinds.flatMap(([kind, title, what]) => chapterOf(tableOf(kind).machine, title, what)),
   ].join("\n");

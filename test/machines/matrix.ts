@@ -62,6 +62,7 @@ function tableOfRegion(table: Table, region: string, types: readonly string[]): 
 export function matrixOf(table: Table): string {
   const types = [...table.eventTypes()];
   const chapters = Object.keys(regionsOf(table.initial)).map((region) => tableOfRegion(table, region, types));
-  const what = `${table.machine.id}: what each state does on each event. "=" stays, "." is not expected (an anomaly in LIFE).`;
+  const meaning = '"=" stays, "." is not expected (an anomaly in LIFE)';
+  const what = `${table.machine.id}: what each state does on each event. ${meaning}.`;
   return `${[what, ...chapters.flatMap((chapter) => ["", ...chapter])].join("\n")}\n`;
 }
