@@ -9,6 +9,8 @@ import type { Step } from "./step.ts";
 
 /** One file (specs.md 4). */
 export interface FileRow extends FileRowEvent {
+  /** Where another job's copy is, of a file that became ready by sharing (2.3); its own path, where set, goes first. */
+  copyPath?: string;
   groupID?: string;
   groupStatus?: string;
   groupUpdateAt?: number;

@@ -48,8 +48,9 @@ export function filesOf(
   return found;
 }
 
-/** One row as a plug-in sees it. */
-export const fileArgument = (group: FileGroupContext, key: string, file: FileRow): FileArgument => ({
+/** One row as a plug-in sees it; a shared copy's path stands for its own where that is not set. */
+export const fileArgument = (group: FileGroupContext, key: string, { copyPath, ...file }: FileRow): FileArgument => ({
+  ...(copyPath === undefined ? {} : { path: copyPath }),
   ...file,
   key,
   PandaID: group.PandaID ?? 0,
@@ -75,13 +76,14 @@ export function patched(files: readonly FileArgument[], patches: readonly KeyedP
   return files.map((file) => ({ ...file, ...byKey.get(file.key) }));
 }
 
-/** A job with all its inputs, for makers and messengers. */
-export function jobWithInputs(world: World, job: Job): JobArgument {
+/** A job with all its files, for makers and messengers. */
+export function jobWithFiles(world: World, job: Job): JobArgument {
   const inputs = [
     ...filesOf(world.filesOf(job.ctx.PandaID, "in"), () => true),
     ...filesOf(world.filesOf(job.ctx.PandaID, "aux"), () => true),
   ];
-  return { data: jobData(job), in: inputs, out: [] };
+  const outputs = filesOf(world.filesOf(job.ctx.PandaID, "out"), () => true);
+  return { data: jobData(job), in: inputs, out: outputs };
 }
 
 /** A worker's facts. */
@@ -120,7 +122,7 @@ export function workerArgument(world: World, worker: Worker, withJobs = false): 
   const data = workerData(world, worker);
   if (!withJobs) return { data };
   const jobs = worker.ctx.pandaIDs.flatMap((id) => world.jobs.get(id) ?? []);
-  return { data, jobs: jobs.map((job) => jobWithInputs(world, job)) };
+  return { data, jobs: jobs.map((job) => jobWithFiles(world, job)) };
 }
 
 /** Patches of the log's form, null for what was cleared. */

@@ -5,6 +5,7 @@
 import type { EventOf, WindrowEvent } from "../../events/events.ts";
 import type { WorkerLook } from "../../events/worker.ts";
 import { isOver, isWithWorker, type Job, type Worker, type World, workerStatusOf } from "../world.ts";
+import { reportedEvents } from "./eventRanges.ts";
 import type { Judgement } from "./looking.ts";
 import { reportOutputs } from "./outputs.ts";
 
@@ -36,7 +37,9 @@ export function observed(world: World, judged: readonly Judgement[], now: number
     const seen = many ? ofMany(world, job, looks, now) : ofOne(job, looks, now);
     if (Object.keys(seen.facts).length > 0) events.push({ type: "job.observed", PandaID, ...seen.facts });
     const after: Observed = { job, looks, turn: seen.turn };
-    events.push(...outputs(world, after));
+    const files = outputs(world, after);
+    const reports = looks.map(({ report }) => report.events?.[String(PandaID)] ?? []);
+    events.push(...files, ...reportedEvents(world, job, reports, files));
     if (seen.turn) turns.set(seen.turn, [...(turns.get(seen.turn) ?? []), PandaID]);
     if (looks.some(({ turned }) => turned)) owed.push(PandaID);
   }

@@ -23,7 +23,7 @@ import {
   take,
   traits,
 } from "./agent.ts";
-import { jobWithInputs } from "./handing.ts";
+import { jobWithFiles } from "./handing.ts";
 
 const SETUPFAILURE = 1110;
 
@@ -153,7 +153,7 @@ function makeCall(world: World, config: QueueConfig, entry: PlanEntry, chunk: Ch
     queue,
     key: `makeWorker:${chunk.PandaIDs[0] ?? queue}:${now}`,
     args: {
-      jobs: jobs.map((job) => jobWithInputs(world, job)),
+      jobs: jobs.map((job) => jobWithFiles(world, job)),
       extra: {
         jobType,
         resourceType,

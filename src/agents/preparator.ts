@@ -138,7 +138,11 @@ const triggerStageIn: Duty = {
     const loaded = filesOf(group, (file) => file.status !== "triggered" && file.status !== "ready", max);
     const sharing = group ? share(world, group, loaded) : { patches: [], wait: false };
     if (group && sharing.patches.length > 0) {
-      const patches = sharing.patches.map(({ key, status }) => ({ key, set: { status } }));
+      // Ready files are not looked at again: without this, one whose trigger is postponed now would never have a path.
+      const patches = sharing.patches.map(({ key, status, from: { path } }) => ({
+        key,
+        set: path === undefined ? { status } : { status, copyPath: path },
+      }));
       yield* record(shard, `share:${PandaID}:${now}`, [
         { type: "fileGroup.reassigned", group: group.ctx.group, patches },
       ]);
@@ -257,7 +261,8 @@ function copyOf(world: World, holders: ReadonlyMap<number, string> | undefined, 
     const found: readonly FileRow[] = Object.values(world.filesOf(PandaID, direction)?.ctx.files ?? {});
     return found.filter(({ lfn }) => lfn === file.lfn);
   });
-  const path = rows.find((row) => row.status === "ready" && row.path)?.path;
+  const ready = rows.find((row) => row.status === "ready" && (row.path ?? row.copyPath));
+  const path = ready?.path ?? ready?.copyPath;
   const grouped = rows.filter((row) => row.groupID !== undefined && row.groupStatus !== "failed");
   const [newest] = grouped.sort((a, b) => (b.groupUpdateAt ?? 0) - (a.groupUpdateAt ?? 0));
   return copied({ ...newest, path });

@@ -10,6 +10,7 @@ import type { JobReply, WmsAnswer } from "../plugins/contract.ts";
 import { isOver, type Job, reportedStatusOf, statusOf, type World } from "../world.ts";
 import { type Ask, type Call, call, callAll, type Due, type Duty, type Reply, type Run, record } from "./agent.ts";
 import { asking, chunks, wmsAnswer } from "./asking.ts";
+import { tellEvents } from "./eventRanges.ts";
 import { killing, livingWorkers } from "./killRule.ts";
 import { isLastReport, jobUpdate, siteStats, workerStats, workerUpdate } from "./updates.ts";
 
@@ -41,6 +42,13 @@ const tellJobs: Duty = {
   limit: (world) => world.settings.propagator.maxJobs,
   batches: (world, ids) => chunks(ids, world.settings.propagator.nJobsInBulk),
   run: function* tell(world, { ids, now }) {
+    const jobs = ids.flatMap((id) => world.jobs.get(id as number) ?? []);
+    // Events first: a job's end is told only when the WMS knows its events (4.2).
+    yield* tellEvents(
+      world,
+      jobs.filter((job) => job.state.regions["report"] !== "closed" && wayOf(world, job) === "update"),
+      now,
+    );
     const told: Told[] = ids.flatMap((id) => {
       const job = world.jobs.get(id as number);
       if (!job || job.state.regions["report"] === "closed") return [];

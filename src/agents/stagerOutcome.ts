@@ -9,6 +9,7 @@ import { type FileGroupContext, openWork } from "../../machines/fileGroup.ts";
 import type { MethodName } from "../plugins/contract.ts";
 import type { Job, World } from "../world.ts";
 import { type FileArgument, type KeyedPatch, type Reply, verdictOf } from "./agent.ts";
+import { movedEvents } from "./eventRanges.ts";
 import { asPatches, patched } from "./handing.ts";
 import { outputReport } from "./stagerReport.ts";
 
@@ -114,6 +115,7 @@ export function outcome(
   return [
     ...tried,
     ...changed(group, loop.files, patches),
+    ...(loop.zips ? [] : movedEvents(job, patched(files, patches))),
     { type: loop.job, PandaID, ...said },
     ...onward(world, job, group, patches),
   ];
@@ -136,6 +138,7 @@ function refused(
   return [
     ...attempted(PandaID, files),
     ...changed(group, "fileGroup.advanced", patches),
+    ...movedEvents(job, patched(files, patches)),
     { type: "job.stageOutRefused", PandaID, step: loop.step, error, dialog },
     ...onward(world, job, group, patches),
   ];
