@@ -195,11 +195,11 @@ function outputsOf(raw: Record<string, unknown>, job: Dictionary, remarks: strin
 }
 
 /** Items of a list; the empty text is a list of none, or of one empty item: whoever counts decides. */
-const items = (list: string): string[] => (unset(list) ? [] : list.split(","));
+const items = (list: string): string[] => (list === "" ? [] : list.split(","));
 
-/** File names with their blanks kept, for the other lists count them too. */
+/** File names with their blanks kept, for the other lists count them too; an unset column names no file. */
 function named(job: Dictionary, key: "inFiles" | "outFiles", remarks: string[]): string[] {
-  const names = items(job[key]);
+  const names = unset(job[key]) ? [] : items(job[key]);
   for (const lfn of names) {
     if (leadsOut(lfn)) throw new Unusable(`${key} has ${shown(lfn)}, a name that leads out of its directory`);
   }
@@ -226,7 +226,9 @@ function needed(list: string, key: string, of: string, count: number, remarks: s
 }
 
 function upTo(values: string[], key: string, of: string, count: number, remarks: string[]): string[] {
-  if (values.length > count) remarks.push(`${key} has ${values.length} items for ${count} ${of}: surplus ignored`);
+  if (values.length > count && !(count === 0 && values.every(unset))) {
+    remarks.push(`${key} has ${values.length} items for ${count} ${of}: surplus ignored`);
+  }
   return values.slice(0, count);
 }
 

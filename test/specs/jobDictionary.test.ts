@@ -188,3 +188,10 @@ test.each([null, undefined, 7, "text", [], [jobs[0]], true])(
     });
   },
 );
+
+test("lists that the database left unset name no file, and are no oddity", () => {
+  const lists = ["inFiles", "GUID", "fsize", "checksum", "scopeIn", "ddmEndPointIn", "realDatasetsIn"];
+  const { job, remarks } = read({ ...jobs[0], ...Object.fromEntries(lists.map((key) => [key, "NULL"])) });
+  expect(job.inputs).toEqual([]);
+  expect(remarks).toEqual([]);
+});
