@@ -14,6 +14,11 @@ const optionsSchema = z.object({
   template: z.record(z.string(), z.unknown()).default({}),
 });
 
+const emptyKeys = [
+  ...["inFiles", "GUID", "fsize", "checksum", "scopeIn", "ddmEndPointIn", "realDatasetsIn"],
+  ...["outFiles", "scopeOut", "realDatasets", "ddmEndPointOut", "logFile", "logGUID", "scopeLog"],
+];
+
 const done: WmsAnswer<null> = { ok: true, data: null };
 const nothing: WmsAnswer<Readonly<Record<string, unknown>>> = { ok: true, data: {} };
 
@@ -55,9 +60,8 @@ export class DummyCommunicator implements Communicator {
       prodSourceLabel: request.prodSourceLabel,
       transformation: "dummy",
       jobPars: "",
-      inFiles: "",
-      outFiles: "",
-      logFile: "",
+      // Without files, and with the keys that every dictionary of PanDA has.
+      ...Object.fromEntries(emptyKeys.map((key) => [key, ""])),
       coreCount: 1,
       ...Object.fromEntries(filled),
     };

@@ -7,7 +7,7 @@ import type { CallContext, JobReply, JobsRequest, JobUpdate, WmsAnswer } from ".
 import { dataOf, pieces, refused } from "./answers.ts";
 import { elementOf } from "./jobAttributes.ts";
 import type { Envelope, Transport } from "./transport.ts";
-import { CallFailed, complaint } from "./troubles.ts";
+import { CallFailed, complaint, diagnosis } from "./troubles.ts";
 
 /** Jobs in one update or check, as Harvester (panda-api 3). */
 const bulk = 100;
@@ -95,7 +95,7 @@ async function updatePart(
     transport.post("pilot/update_jobs_bulk", { job_list: list, harvester_id: harvesterID }, call);
   const read = (envelope: Envelope, n: number): JobReply[] => {
     if (!envelope.success) return Array.from({ length: n }, () => unanswered(refused(envelope).message));
-    return dataOf(envelope, z.array(z.unknown()).length(n)).map(judge);
+    return dataOf(envelope, z.array(z.unknown()).length(n)).map((raw) => judge(envelope.where, raw));
   };
   const envelope = await post(elements);
   // Null data mean that the call was refused before it looked at any job; then one by one would be refused as well.
@@ -127,27 +127,27 @@ export async function checkJobs(
       const ErrorDiag = refused({ ...envelope, message: envelope.message || `code ${StatusCode}` }).message;
       return part.map(() => ({ StatusCode, ErrorDiag, command: null }));
     }
-    return dataOf(envelope, z.array(z.unknown()).length(part.length)).map(status);
+    return dataOf(envelope, z.array(z.unknown()).length(part.length)).map((raw) => status(envelope.where, raw));
   });
 }
 
-function judge(raw: unknown): JobReply {
+function judge(where: string, raw: unknown): JobReply {
   const entry = entrySchema.safeParse(raw);
-  if (!entry.success) return unanswered("the entry is no envelope");
+  if (!entry.success) return unanswered(complaint(where, "the entry is no envelope"));
   const { success, message, data } = entry.data;
-  const said = data?.StatusCode;
-  const ErrorDiag = data?.ErrorDiag || message || undefined;
-  if (success && said === 0) return { StatusCode: 0, command: commandOf(data?.command) };
+  const command = commandOf(data?.command);
+  if (success && data?.StatusCode === 0) return { StatusCode: 0, command };
   // A code of 0 beside a refusal, or none at all, must not be taken for consent.
-  if (said === undefined || said === 0) return unanswered(ErrorDiag);
-  return { StatusCode: said, ErrorDiag: ErrorDiag ?? `StatusCode ${said}`, command: commandOf(data?.command) };
+  const StatusCode = data?.StatusCode || noAnswer;
+  const said = data?.ErrorDiag || message || `StatusCode ${data?.StatusCode ?? "is missing"}`;
+  return { StatusCode, ErrorDiag: complaint(where, diagnosis(said)), command };
 }
 
-function status(raw: unknown): JobReply {
+function status(where: string, raw: unknown): JobReply {
   const parsed = statusSchema.safeParse(raw);
-  if (!parsed.success) return unanswered("the entry has no command and status");
+  if (!parsed.success) return unanswered(complaint(where, "the entry has no command and status"));
   const { command, status: state } = parsed.data;
-  if (state === null && command === null) return unanswered("no state: the server's database does not answer");
+  if (state === null && command === null) return unanswered(complaint(where, "no state, as with the database down"));
   return { StatusCode: 0, command: commandOf(command) };
 }
 
@@ -160,9 +160,7 @@ function commandOf(command: string | null | undefined): string | null {
   return command.split(",").some((one) => one.trim() === "tobekilled") ? "tobekilled" : command;
 }
 
-function unanswered(why: string | undefined): JobReply {
-  return { StatusCode: noAnswer, ErrorDiag: why || "no usable answer", command: null };
-}
+const unanswered = (ErrorDiag: string): JobReply => ({ StatusCode: noAnswer, ErrorDiag, command: null });
 
 /**
  * Asks piece by piece. Trouble at the first throws; trouble later answers "no usable answer" for what is left, so that

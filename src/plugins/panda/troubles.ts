@@ -39,6 +39,10 @@ const advices: readonly (readonly [RegExp, string])[] = [
     /[Dd]atabase|rows locked|Timed out|TimeOut|time out/,
     "if it stays so, ask the server's operators to look at its database",
   ],
+  [
+    /'proxy' not found|Token key is missing|is missing on/,
+    "have the server's operators store it; the server says the same while its database is down",
+  ],
   [/not authorized with|not in authorized users/, "have the server's operators give this user the right"],
   [/ECONNREFUSED/, "nothing listens there: check server_api_url_ssl of [pandacon], and that the server runs"],
   [/ENOTFOUND|EAI_AGAIN/, "the host is unknown: check server_api_url_ssl of [pandacon], and the name service"],

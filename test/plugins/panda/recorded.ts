@@ -1,6 +1,6 @@
 /**
- * The recorded pairs of test/data/panda/responses.json, and for each path of the API the call of a communicator that makes
- * such a request. A test then replays the recorded answer to that call.
+ * The recorded pairs of test/data/panda/responses.json, and for each path of the API the call of a communicator that
+ * makes such a request. A test then replays the recorded answer to that call.
  */
 import { readFileSync } from "node:fs";
 import { z } from "zod";

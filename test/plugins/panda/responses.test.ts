@@ -1,6 +1,6 @@
 /**
- * Every recorded answer of a real panda-server, database down included, is served to the communicator's call of that path.
- * What it must make of it is written down here from panda-api.md, apart from the code.
+ * Every recorded answer of a real panda-server, database down included, is served to the communicator's call of that
+ * path. What it must make of it is written down here from panda-api.md, apart from the code.
  */
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -43,7 +43,7 @@ function updated(pair: Pair, said: Envelope): Outcome {
     data: z.object({ StatusCode: z.number(), command: z.string().optional() }).nullable(),
   });
   const entries = z.array(entry).parse(said.data ?? []);
-  // An element that is malformed on purpose is never sent, so the recorded entries are for more jobs than were asked about.
+  // An element that is malformed on purpose is never sent: the recorded entries are for more jobs than were asked about.
   if (said.success && sendable.length > 0 && entries.length !== sendable.length)
     return { fails: /the data are not what \/api\/v1 says/ };
   return {
@@ -53,7 +53,7 @@ function updated(pair: Pair, said: Envelope): Outcome {
       if (!said.success) return noUsable(said.message);
       const { success, message, data } = entries[at] ?? { success: false, message: "", data: null };
       if (data === null) return noUsable(message);
-      if (!success || data.StatusCode !== 0) return { StatusCode: data.StatusCode, ErrorDiag: message, command: null };
+      if (!success || data.StatusCode !== 0) return { ...noUsable(message), StatusCode: data.StatusCode };
       const words = (data.command ?? "NULL").split(",");
       const command = words.includes("tobekilled") ? "tobekilled" : data.command === "NULL" ? null : data.command;
       return { StatusCode: 0, command };
@@ -75,7 +75,10 @@ function checked(pair: Pair, said: Envelope): Outcome {
   };
 }
 
-/** What the communicator must make of an envelope of this path; paths that it does not speak are read as mere envelopes. */
+/**
+ * What the communicator must make of an envelope of this path; paths that it does not speak are read as mere
+ * envelopes.
+ */
 const byPath: Readonly<Record<string, (said: Envelope, pair: Pair) => Outcome>> = {
   "pilot/acquire_jobs": (said) => {
     if (said.message === "No jobs in PanDA") return good([]);

@@ -1,6 +1,6 @@
 /**
- * A local http server that a test gives its answers to, and that remembers what it was asked. It knows nothing of PanDA:
- * whoever uses it says what PanDA would answer.
+ * A local http server that a test gives its answers to, and that remembers what it was asked. It knows nothing of
+ * PanDA: whoever uses it says what PanDA would answer.
  */
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";

@@ -1,4 +1,6 @@
-/** The communicator's options are the keys of [pandacon]; a wrong one is refused by its name, and no secret is shown. */
+/**
+ * The communicator's options are the keys of [pandacon]; a wrong one is refused by its name, and no secret is shown.
+ */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { readInstance } from "../../../src/config/instance.ts";
