@@ -119,6 +119,24 @@ export const jobEvents = [
   one("job.killed", { error: coded }),
   /** The final state is known to the WMS (J17). */
   many("job.closed", { suppressed: z.literal(true).optional() }),
+  /** Events that the payload reported; `subStatus` is `transferring` while the output is not safe (4.2). */
+  one("job.eventsReported", {
+    ranges: z.array(
+      z.strictObject({
+        eventRangeID: z.string(),
+        eventStatus: z.string(),
+        subStatus: z.string(),
+        file: z.string().optional(),
+        coreCount: z.number().optional(),
+        cpuConsumptionTime: z.number().optional(),
+        loss: z.string().optional(),
+      }),
+    ),
+  }),
+  /** Their output files went on, and they with them. */
+  one("job.eventsMoved", { eventRangeIDs: z.array(z.string()), status: z.string() }),
+  /** The WMS knows them. */
+  one("job.eventsTold", { eventRangeIDs: z.array(z.string()) }),
   /** The WMS had fewer event ranges than asked: no further workers (4.1). */
   one("job.growthEnded", {}),
   one("job.eventsRemaining", { n: z.number() }),

@@ -5,6 +5,7 @@
  */
 import { assign, setup } from "xstate";
 import type { EventOf } from "../events/events.ts";
+import { eventEvolutions, eventsAnytime, type RangeRow } from "./jobEvents.ts";
 import { type Look, soon, tried, troubled, untried } from "./look.ts";
 import type { Step } from "./step.ts";
 
@@ -52,6 +53,9 @@ export interface JobContext {
   submissionAttempts: number;
   pilotClosed: boolean;
   nRemainingEvents: number | null;
+  /** Events by eventRangeID, and how many the WMS is to be told of. */
+  ranges: Record<string, RangeRow>;
+  rangesOwed: number;
   prepare: Look;
   submit: Look;
   stage: Look;
@@ -92,6 +96,8 @@ export const blankJob = (PandaID: number): JobContext => ({
   submissionAttempts: 0,
   pilotClosed: false,
   nRemainingEvents: null,
+  ranges: {},
+  rangesOwed: 0,
   prepare: untried(),
   submit: untried(),
   stage: untried(),
@@ -276,30 +282,23 @@ const evolutions: Evolve = {
     job.verdict = "failed";
     job.report = soon(at);
   },
-  "job.told": (job, { at }) => {
-    job.report = tried(at);
-  },
+  "job.told": reported,
   "job.untold": (job, { at }) => {
     job.report = troubled(at);
   },
-  "job.closed": (job, { at }) => {
-    job.report = tried(at);
-  },
-  "job.kept": (job, { at }) => {
-    job.report = tried(at);
-  },
+  "job.closed": reported,
+  "job.kept": reported,
   "job.killed": (job, { event, at }) => {
     job.verdict = "cancelled";
     setErrorOnce(job, (event as EventOf<"job.killed">).error);
     job.report = soon(at);
   },
-  "job.growthEnded": (job) => {
-    job.moreWorkers = false;
-  },
-  "job.eventsRemaining": (job, { event }) => {
-    job.nRemainingEvents = (event as EventOf<"job.eventsRemaining">).n;
-  },
+  ...eventEvolutions,
 };
+
+function reported(job: JobContext, { at }: Step): void {
+  job.report = tried(at);
+}
 
 /** Given up for good: stage-in or worker making failed. */
 function failed(job: JobContext, { event, at }: Step): void {
@@ -323,8 +322,7 @@ const anytime = {
   "job.told": stay,
   "job.untold": stay,
   "job.reportOwed": stay,
-  "job.eventsRemaining": stay,
-  "job.growthEnded": stay,
+  ...eventsAnytime,
 };
 const killable = { "job.killAsked": stay, "job.killed": to("killed") };
 const staging = {
@@ -335,11 +333,13 @@ const staging = {
   "job.stageOutTroubled": stay,
   "job.zipped": stay,
   "job.observed": stay,
+  "job.eventsMoved": stay,
 };
 const withWorker = {
   ...anytime,
   ...killable,
   ...staging,
+  "job.eventsReported": stay,
   "job.bound": stay,
   "job.makingSkipped": stay,
   "job.makingTroubled": stay,

@@ -167,10 +167,13 @@ export function statusOf(job: Job): string {
   return startingLives.has(job.state.life) ? "starting" : "running";
 }
 
-/** The status that the WMS is told (lifecycle 1.2). */
-export function reportedStatusOf(job: Job): string {
-  const moving = job.state.life === "toTransfer" || job.state.life === "transferring";
-  return moving ? "transferring" : statusOf(job);
+/** The status that the WMS is told (lifecycle 1.2). `told`: events that it took just now and that count as owed still. */
+export function reportedStatusOf(job: Job, told = 0): string {
+  const { life } = job.state;
+  const moving = life === "toTransfer" || life === "transferring";
+  // The end is told only when the WMS knows every event.
+  const owesEvents = job.ctx.verdict !== null && job.ctx.rangesOwed > told && life !== "killed";
+  return moving || owesEvents ? "transferring" : statusOf(job);
 }
 
 /** Whether the job is still before its payload: its inputs count for sharing, its cores as starting. */

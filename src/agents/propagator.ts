@@ -21,6 +21,8 @@ interface Told {
   readonly life: string;
   readonly last: boolean;
   readonly way: Way;
+  /** Events that the WMS took before it was told of the job. */
+  readonly events: readonly string[];
   reply?: JobReply | undefined;
 }
 type Way = "update" | "check" | "suppress";
@@ -42,17 +44,17 @@ const tellJobs: Duty = {
   limit: (world) => world.settings.propagator.maxJobs,
   batches: (world, ids) => chunks(ids, world.settings.propagator.nJobsInBulk),
   run: function* tell(world, { ids, now }) {
-    const jobs = ids.flatMap((id) => world.jobs.get(id as number) ?? []);
-    // Events first: a job's end is told only when the WMS knows its events (4.2).
-    yield* tellEvents(
-      world,
-      jobs.filter((job) => job.state.regions["report"] !== "closed" && wayOf(world, job) === "update"),
-      now,
-    );
-    const told: Told[] = ids.flatMap((id) => {
+    const open = ids.flatMap((id) => {
       const job = world.jobs.get(id as number);
-      if (!job || job.state.regions["report"] === "closed") return [];
-      return { job, report: job.ctx.report, life: job.state.life, last: isLastReport(job), way: wayOf(world, job) };
+      return !job || job.state.regions["report"] === "closed" ? [] : { job, way: wayOf(world, job) };
+    });
+    // Events first: a job's end is told only when the WMS knows its events (4.2).
+    const updating = open.flatMap(({ job, way }) => (way === "update" ? job : []));
+    const eventsTaken = yield* tellEvents(world, updating, now);
+    const told: Told[] = open.map(({ job, way }) => {
+      const events = eventsTaken.get(job.ctx.PandaID) ?? [];
+      const last = isLastReport(job, events.length);
+      return { job, report: job.ctx.report, life: job.state.life, last, way, events };
     });
     const [first] = told;
     if (!first) return;
@@ -60,7 +62,7 @@ const tellJobs: Duty = {
     const of = (way: Way) => told.filter((one) => one.way === way);
     const [updated, checked] = [of("update"), of("check")];
     if (updated.length > 0) {
-      const updates = updated.map(({ job }) => jobUpdate(job));
+      const updates = updated.map(({ job, events }) => jobUpdate(job, events.length));
       answer(updated, yield* call(asking("updateJobs", first.job.ctx.PandaID, now, [updates])));
     }
     if (checked.length > 0) {
@@ -132,6 +134,9 @@ function jobEvents(world: World, told: readonly Told[], remaining: ReadonlyMap<n
   const taken = current.filter(isTaken);
   const closed = taken.filter(({ job, last, life }) => last && job.state.life === life);
   const open = taken.filter((one) => !closed.includes(one));
+  for (const { job, events: ids } of present.filter(isTaken)) {
+    if (ids.length > 0) events.push({ type: "job.eventsTold", PandaID: job.ctx.PandaID, eventRangeIDs: [...ids] });
+  }
   events.push(...reports("job.closed", closed), ...reports("job.told", open));
   for (const [why, ones] of grouped(current, (one) => (isTaken(one) ? null : whyNot(one)))) {
     events.push({ type: "job.untold", PandaIDs: ones.map(idOf), why });

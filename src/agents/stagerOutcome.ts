@@ -115,7 +115,7 @@ export function outcome(
   return [
     ...tried,
     ...changed(group, loop.files, patches),
-    ...(loop.zips ? [] : movedEvents(job, patched(files, patches))),
+    ...(loop.zips ? [] : movedEvents(job, group, patched(files, patches))),
     { type: loop.job, PandaID, ...said },
     ...onward(world, job, group, patches),
   ];
@@ -138,7 +138,7 @@ function refused(
   return [
     ...attempted(PandaID, files),
     ...changed(group, "fileGroup.advanced", patches),
-    ...movedEvents(job, patched(files, patches)),
+    ...movedEvents(job, group, patched(files, patches)),
     { type: "job.stageOutRefused", PandaID, step: loop.step, error, dialog },
     ...onward(world, job, group, patches),
   ];

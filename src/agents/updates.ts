@@ -39,10 +39,11 @@ const attributeNames: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Whether the status that is told is the one the job ends with (lifecycle 1.2). */
-export const isLastReport = (job: Job): boolean => job.ctx.verdict !== null && reportedStatusOf(job) === statusOf(job);
+export const isLastReport = (job: Job, told = 0): boolean =>
+  job.ctx.verdict !== null && reportedStatusOf(job, told) === statusOf(job);
 
-/** One job as it stands now (lifecycle 1.2). */
-export function jobUpdate(job: Job): JobUpdate {
+/** One job as it stands now (lifecycle 1.2). `told`: as in `reportedStatusOf`. */
+export function jobUpdate(job: Job, told = 0): JobUpdate {
   const { ctx } = job;
   const attributes: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(ctx.attributes)) {
@@ -50,7 +51,7 @@ export function jobUpdate(job: Job): JobUpdate {
     if (sent !== undefined && value !== null && value !== undefined) attributes[sent] = value;
   }
   if (ctx.nCore !== null) attributes["core_count"] ??= ctx.nCore;
-  const last = isLastReport(job);
+  const last = isLastReport(job, told);
   return {
     ...attributes,
     ...(last && ctx.metaData !== null && ctx.metaData !== undefined ? { meta_data: asText(ctx.metaData) } : {}),
@@ -58,15 +59,15 @@ export function jobUpdate(job: Job): JobUpdate {
     job_id: ctx.PandaID,
     site_name: ctx.queue,
     attempt_nr: ctx.attemptNr,
-    ...statusWords(job),
+    ...statusWords(job, told),
   };
 }
 
 const asText = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 
 /** The WMS knows neither `cancelled` nor `missed`; the sub-status says which failure is none of the payload's. */
-function statusWords(job: Job): { readonly job_status: string; readonly job_sub_status: string } {
-  const status = reportedStatusOf(job);
+function statusWords(job: Job, told: number): { readonly job_status: string; readonly job_sub_status: string } {
+  const status = reportedStatusOf(job, told);
   if (status !== "cancelled" && status !== "missed") return { job_status: status, job_sub_status: subStatusOf(job) };
   return { job_status: "failed", job_sub_status: job.ctx.pilotClosed ? "pilot_closed" : status };
 }

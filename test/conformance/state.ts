@@ -141,8 +141,11 @@ function fileKey(PandaID: number, { fileType, lfn, eventRangeID }: FileRow, take
 }
 
 /** Events of event service jobs. */
-function eventRows(_job: Job): (readonly [string, Row])[] {
-  return [];
+function eventRows({ ctx: { PandaID, ranges } }: Job): (readonly [string, Row])[] {
+  return Object.entries(ranges).map(([id, { eventStatus, subStatus, file }]) => [
+    `${PandaID}|${id}`,
+    { eventStatus, subStatus, file },
+  ]);
 }
 
 /** Receivers by the beginning of a command. */
