@@ -62,7 +62,8 @@ function count(group: FileGroupContext, status: string, by: 1 | -1): void {
  * never leave a group, so taken numbers have no gap, and a zip file with thousands of event ranges needs few questions.
  */
 export function keyOfNew(lfn: string, taken: (key: string) => boolean): string {
-  if (!taken(lfn)) return lfn;
+  // No object can hold a row of that name: it would become the prototype of all rows.
+  if (lfn !== "__proto__" && !taken(lfn)) return lfn;
   const key = (n: number): string => `${lfn}#${n}`;
   let last = 1;
   let free = 2;
@@ -80,7 +81,7 @@ export function keyOfNew(lfn: string, taken: (key: string) => boolean): string {
 
 function add(group: FileGroupContext, rows: readonly FileRowEvent[]): void {
   for (const row of rows) {
-    const key = keyOfNew(row.lfn, (name) => name in group.files);
+    const key = keyOfNew(row.lfn, (name) => Object.hasOwn(group.files, name));
     group.files[key] = { ...row, attemptNr: 0, todelete: false };
     count(group, row.status, 1);
   }
@@ -88,7 +89,7 @@ function add(group: FileGroupContext, rows: readonly FileRowEvent[]): void {
 
 function patch(group: FileGroupContext, patches: readonly FilePatch[]): void {
   for (const { key, set } of patches) {
-    const file = group.files[key];
+    const file = Object.hasOwn(group.files, key) ? group.files[key] : undefined;
     if (!file) continue;
     const before = file.status;
     const next: Record<string, unknown> = { ...file };
@@ -125,7 +126,7 @@ export function evolveFileGroup(group: FileGroupContext, { type, event }: Step):
       return patch(group, (event as EventOf<"fileGroup.advanced">).patches);
     case "fileGroup.attempted":
       for (const key of (event as EventOf<"fileGroup.attempted">).keys) {
-        const file = group.files[key];
+        const file = Object.hasOwn(group.files, key) ? group.files[key] : undefined;
         if (file) file.attemptNr += 1;
       }
       return;
