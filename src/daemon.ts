@@ -12,9 +12,9 @@ import { ConfiguredPlugins } from "./calls.ts";
 import { communicatorSection } from "./config/communicator.ts";
 import { type LoadedConfig, loadConfig } from "./config/load.ts";
 import type { Configuration } from "./configure.ts";
+import { type Frozen, freeze } from "./frozen.ts";
 import { findSnapshot, type Snapshot, writeSnapshot } from "./log/snapshot.ts";
 import { openSqliteLog, type SqliteLog } from "./log/sqlite.ts";
-import { type Frozen, freeze } from "./projection.ts";
 import { foldVersion } from "./version.ts";
 import { serveQueries } from "./web/queries.ts";
 import { type Engine, openEngine } from "./windrow.ts";
@@ -111,7 +111,7 @@ export class Daemon {
   readonly #parts: Parts;
   readonly #stopping = new AbortController();
   readonly #reload: () => Promise<void>;
-  #snapshot: Promise<unknown> = Promise.resolve();
+  #writing: Promise<void> | undefined;
 
   constructor(parts: Parts, reload: () => Promise<void>) {
     this.#parts = parts;
@@ -129,8 +129,8 @@ export class Daemon {
       await server.close();
     }
     logger.info("calls have returned; writing a snapshot and giving the log up");
-    this.snapshotSoon();
-    await this.#snapshot;
+    await this.#writing;
+    await this.#snapshot();
     await engine.journal.resign();
   }
 
@@ -150,13 +150,22 @@ export class Daemon {
     }
   }
 
-  /** Writes a snapshot of this moment behind the one that is being written. */
+  /** Writes a snapshot of this moment, unless one is being written. */
   snapshotSoon(): void {
+    if (this.#writing) return;
+    this.#writing = this.#snapshot().finally(() => {
+      this.#writing = undefined;
+    });
+  }
+
+  async #snapshot(): Promise<void> {
     const { log, engine, version, logger } = this.#parts;
-    const snapshot = { version, cursors: engine.journal.cursors(), state: freeze(engine.world) };
-    this.#snapshot = this.#snapshot
-      .then(() => writeSnapshot(log.dir, snapshot))
-      .catch((error: unknown) => logger.error(`a snapshot could not be written: ${reasonOf(error)}`));
+    try {
+      // World and cursors are taken in one go, and made into text before anything is awaited.
+      await writeSnapshot(log.dir, { version, cursors: engine.journal.cursors(), state: freeze(engine.world) });
+    } catch (error) {
+      logger.error(`a snapshot could not be written: ${reasonOf(error)}`);
+    }
   }
 }
 

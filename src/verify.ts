@@ -5,11 +5,12 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { parseEvents, type WindrowEvent } from "../events/events.ts";
+import { canonical, type Frozen, freeze } from "./frozen.ts";
 import type { Log } from "./log/log.ts";
 import { type Cursors, countAll, ShardReader } from "./log/replay.ts";
 import { findSnapshot, type Snapshot } from "./log/snapshot.ts";
 import { openSqliteLogReadOnly } from "./log/sqlite.ts";
-import { canonical, type Frozen, fold, freeze } from "./projection.ts";
+import { fold } from "./projection.ts";
 import { foldVersion } from "./version.ts";
 import { type Anomaly, World } from "./world.ts";
 

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 
 const folders = ["../events/", "../machines/"];
-const files = ["./projection.ts", "./tallies.ts", "./world.ts", "./instance.ts"];
+const files = ["./projection.ts", "./steps.ts", "./tallies.ts", "./world.ts", "./instance.ts", "./frozen.ts"];
 
 /** SHA-256 over the sources of events, machines and projection. */
 export async function foldVersion(): Promise<string> {

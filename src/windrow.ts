@@ -8,10 +8,11 @@ import type { Ask, Duty, Run } from "./agents/agent.ts";
 import { type AgentName, agents } from "./agents/roster.ts";
 import type { Plugins } from "./calls.ts";
 import { type Configuration, configuring, type Decided } from "./configure.ts";
+import { type Frozen, thaw } from "./frozen.ts";
 import { type Journal, openJournal } from "./log/journal.ts";
 import type { Log } from "./log/log.ts";
 import type { Snapshot } from "./log/snapshot.ts";
-import { type Folded, type Frozen, fold, type Transition, thaw } from "./projection.ts";
+import { type Folded, fold, type Transition } from "./projection.ts";
 import { Scheduler, type Taken } from "./scheduler.ts";
 import { World } from "./world.ts";
 

@@ -5,7 +5,8 @@
 import { describe, expect, it } from "vitest";
 import type { WindrowEvent } from "../../events/events.ts";
 import type { Call, Reply } from "../../src/agents/agent.ts";
-import { fold, freeze, thaw } from "../../src/projection.ts";
+import { freeze, thaw } from "../../src/frozen.ts";
+import { fold } from "../../src/projection.ts";
 import { World } from "../../src/world.ts";
 import { answered, configured, drive, fetched, start, threw, worldOf } from "./drive.ts";
 import { prepared, stored, worker } from "./lives.ts";

@@ -12,10 +12,11 @@ export interface Figure {
   /** Absolute, so only worth something beside the probe of the machine. */
   readonly value: number;
   readonly unit: string;
-  /** Lowest ratio that passes; null: nothing is asked. */
+  /** Lowest ratio that passes, or the highest where `atMost` says so; null: nothing is asked. */
   readonly limit: number | null;
   /** Ours against what nobody can do without; null where there is nothing to compare with. */
   readonly ratio: number | null;
+  readonly atMost?: true;
 }
 
 const rounds = 3;

@@ -103,6 +103,20 @@ export async function liveThrough(dir: string, jobs: number): Promise<Lives> {
   return { perSecond: jobs / seconds, records, bytes };
 }
 
+/** Time per job with ten times as many jobs, over the time per job: what Windrow does for a job must not grow with others. */
+export async function benchGrowth(jobs = 10_000): Promise<Figure> {
+  const few = await inTemporary((dir) => liveThrough(dir, jobs));
+  const many = await inTemporary((dir) => liveThrough(dir, 10 * jobs));
+  return {
+    name: "growth",
+    value: 1_000_000 / many.perSecond,
+    unit: "µs/job",
+    limit: 1.2,
+    ratio: few.perSecond / many.perSecond,
+    atMost: true,
+  };
+}
+
 /** 10,000 whole lives. What a machine can do differs, so the figure is judged beside the probe. */
 export function benchLifecycle(jobs = 10_000): Promise<Figure> {
   return inTemporary(async (dir) => {

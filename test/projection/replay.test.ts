@@ -6,7 +6,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseEvents } from "../../events/events.ts";
-import { type Folded, type Frozen, fold, freeze, type Transition, thaw } from "../../src/projection.ts";
+import { type Frozen, freeze, thaw } from "../../src/frozen.ts";
+import { type Folded, fold, type Transition } from "../../src/projection.ts";
 import { World } from "../../src/world.ts";
 import { fuzz, walk } from "../machines/walk.ts";
 import { given } from "./given.ts";
