@@ -3,8 +3,6 @@
  * transfer is lost: a plug-in that says "later" for ever is asked for ever.
  */
 import type { WindrowEvent } from "../../events/events.ts";
-import type { FileRow } from "../../machines/fileGroup.ts";
-import { sharedKey } from "../tallies.ts";
 import type { FileGroup, Job, World } from "../world.ts";
 import {
   type Call,
@@ -15,12 +13,14 @@ import {
   type Due,
   type Duty,
   type FileArgument,
+  type Part,
   type Run,
   record,
   verdictOf,
 } from "./agent.ts";
 import { regrouped } from "./grouping.ts";
 import { asPatches, filesOf, jobData, patched } from "./handing.ts";
+import { bySharedInputs, copied, share } from "./sharing.ts";
 
 const STAGEINFAILED = 1099;
 
@@ -56,6 +56,10 @@ function callFor(
   };
 }
 
+/** A job that was killed, or handed out anew, meanwhile: nothing of what was asked for it concerns it any more. */
+const isWaiting = (world: World, job: Job, tag: string): boolean =>
+  world.jobs.get(job.ctx.PandaID) === job && job.state.tags.has(tag);
+
 const checkStageIn: Duty = {
   name: "checkStageIn",
   limit: (world) => world.settings.preparator.maxJobsToCheck,
@@ -70,7 +74,8 @@ const checkStageIn: Duty = {
     const wanted = callFor(job, plugin, "checkStageInStatus", files, now);
     const reply = yield* call(wanted);
     const groups = regrouped(world, shard, reply, now);
-    const note = (events: readonly WindrowEvent[]) => record(shard, wanted.key, [...groups, ...events]);
+    const note = (events: readonly WindrowEvent[]) =>
+      record(shard, wanted.key, isWaiting(world, job, "due:check") ? [...groups, ...events] : groups);
     if (!reply.ok) return yield* note([{ type: "job.stageInTroubled", PandaID, why: reply.why }]);
     const { ok, dialog } = verdictOf(reply);
     if (ok === null) return yield* note([{ type: "job.stageInAwaited", PandaID, dialog }]);
@@ -128,47 +133,78 @@ const triggerStageIn: Duty = {
     const max = limitOf(world.settings.preparator.maxJobsToTrigger);
     return max === null ? Number.MAX_SAFE_INTEGER : Math.max(0, max - (world.jobLives.get("preparing") ?? 0));
   },
+  batches: (world, ids) => bySharedInputs(world, ids, (job) => phase(world, job, "trigger").group),
   run: function* trigger(world, { ids, now }) {
-    const job = world.jobs.get(ids[0] as number);
-    if (!job) return;
-    const { PandaID, queue } = job.ctx;
-    const shard = world.shardOf(queue);
-    const max = limitOf(world.settings.preparator.maxFilesPerJobToPrepare);
-    const { group, plugin } = phase(world, job, "trigger");
-    const loaded = filesOf(group, (file) => file.status !== "triggered" && file.status !== "ready", max);
-    const sharing = group ? share(world, group, loaded) : { patches: [], wait: false };
-    if (group && sharing.patches.length > 0) {
-      // Ready files are not looked at again: without this, one whose trigger is postponed now would never have a path.
-      const patches = sharing.patches.map(({ key, status, from: { path } }) => ({
-        key,
-        set: path === undefined ? { status } : { status, copyPath: path },
-      }));
-      yield* record(shard, `share:${PandaID}:${now}`, [
-        { type: "fileGroup.reassigned", group: group.ctx.group, patches },
-      ]);
+    const ready: Ready[] = [];
+    for (const id of ids as readonly number[]) {
+      const job = world.jobs.get(id);
+      const files = job ? yield* shareOut(world, job, now) : null;
+      if (job && files) ready.push({ job, files });
     }
-    if (sharing.wait) return yield* record(shard, `share:${PandaID}:${now}`, [{ type: "job.inputsAwaited", PandaID }]);
-    const files = patched(
-      loaded,
-      sharing.patches.map(({ key, status, from }) => ({ key, set: { status, ...from } })),
-    );
-    const wanted = { ...callFor(job, plugin, "triggerPreparation", files, now), notAfterAt: now + creationWindowMs };
-    const reply = yield* create(world, wanted, { PandaID });
-    const events = regrouped(world, shard, reply, now);
-    if (!reply.ok) {
-      events.push({ type: "job.preparationTroubled", PandaID, why: reply.why });
-      events.push(...closing(wanted.key, reply, reply.kind === "timedOut" ? undefined : "repeated"));
-      return yield* record(shard, wanted.key, events);
-    }
-    const { ok, dialog } = verdictOf(reply);
-    if (ok === null) events.push({ type: "job.preparationPostponed", PandaID, dialog });
-    else if (ok === false) {
-      const error = { code: STAGEINFAILED, diag: `stage-in failed with ${dialog}` };
-      events.push({ type: "job.preparationRefused", PandaID, error, dialog });
-    } else events.push(...triggered(job, group, files, reply.files[PandaID] ?? [], max !== null, dialog));
-    yield* record(shard, wanted.key, [...events, ...closing(wanted.key, reply)]);
+    for (const { job, files } of ready) yield* triggerFor(world, job, files, now);
   } satisfies (world: World, due: Due) => Run,
 };
+
+/** A job whose turn it is, with the files to trigger. */
+interface Ready {
+  readonly job: Job;
+  readonly files: readonly FileArgument[];
+}
+
+/** Takes over or leaves to others what several jobs want (2.3); null: the job waits for another one's copy. */
+function* shareOut(world: World, job: Job, now: number): Part<readonly FileArgument[] | null> {
+  const { PandaID, queue } = job.ctx;
+  const shard = world.shardOf(queue);
+  const max = limitOf(world.settings.preparator.maxFilesPerJobToPrepare);
+  const { group } = phase(world, job, "trigger");
+  const loaded = filesOf(group, (file) => file.status !== "triggered" && file.status !== "ready", max);
+  const sharing = group ? share(world, group, loaded) : { patches: [], wait: false };
+  if (group && sharing.patches.length > 0) {
+    // Ready files are not looked at again: without this, one whose trigger is postponed now would never have a path.
+    const patches = sharing.patches.map(({ key, status, from: { path } }) => ({
+      key,
+      set: path === undefined ? { status } : { status, copyPath: path },
+    }));
+    yield* record(shard, `share:${PandaID}:${now}`, [
+      { type: "fileGroup.reassigned", group: group.ctx.group, patches },
+    ]);
+  }
+  if (sharing.wait) {
+    yield* record(shard, `share:${PandaID}:${now}`, [{ type: "job.inputsAwaited", PandaID }]);
+    return null;
+  }
+  return patched(
+    loaded,
+    sharing.patches.map(({ key, status, from }) => ({ key, set: { status, ...from } })),
+  );
+}
+
+function* triggerFor(world: World, job: Job, files: readonly FileArgument[], now: number): Part<void> {
+  if (!isWaiting(world, job, "due:trigger")) return;
+  const { PandaID, queue } = job.ctx;
+  const shard = world.shardOf(queue);
+  const max = limitOf(world.settings.preparator.maxFilesPerJobToPrepare);
+  const { group, plugin } = phase(world, job, "trigger");
+  const wanted = { ...callFor(job, plugin, "triggerPreparation", files, now), notAfterAt: now + creationWindowMs };
+  const reply = yield* create(world, wanted, { PandaID });
+  const events = regrouped(world, shard, reply, now);
+  if (!isWaiting(world, job, "due:trigger")) {
+    const settled = !reply.ok && reply.kind === "timedOut" ? undefined : "repeated";
+    return yield* record(shard, wanted.key, [...events, ...closing(wanted.key, reply, settled)]);
+  }
+  if (!reply.ok) {
+    events.push({ type: "job.preparationTroubled", PandaID, why: reply.why });
+    events.push(...closing(wanted.key, reply, reply.kind === "timedOut" ? undefined : "repeated"));
+    return yield* record(shard, wanted.key, events);
+  }
+  const { ok, dialog } = verdictOf(reply);
+  if (ok === null) events.push({ type: "job.preparationPostponed", PandaID, dialog });
+  else if (ok === false) {
+    const error = { code: STAGEINFAILED, diag: `stage-in failed with ${dialog}` };
+    events.push({ type: "job.preparationRefused", PandaID, error, dialog });
+  } else events.push(...triggered(job, group, files, reply.files[PandaID] ?? [], max !== null, dialog));
+  yield* record(shard, wanted.key, [...events, ...closing(wanted.key, reply)]);
+}
 
 /** What a successful trigger means (1.5): the whole job at once, or the next files of it. */
 function triggered(
@@ -206,66 +242,6 @@ function triggered(
   return aux === 0
     ? [...events, { type: "job.preparationAdvanced", PandaID, aux: 1, ...said }]
     : [...events, { type: "job.preparationTriggered", PandaID, aux: 2, ...said }];
-}
-
-interface Sharing {
-  readonly key: string;
-  readonly status: string;
-  /** What comes with a copy that is there. */
-  readonly from: Copied;
-}
-
-/** Who prepares each input that other starting jobs want too (2.3). */
-function share(world: World, group: FileGroup, files: readonly FileArgument[]): { patches: Sharing[]; wait: boolean } {
-  const rows = Object.values(group.ctx.files);
-  const own = rows.some((file) => file.status === "to_prepare");
-  const patches: Sharing[] = [];
-  let wait = false;
-  for (const file of files) {
-    if (file.status !== "preparing" && file.status !== "to_prepare") continue;
-    const holders = world.sharedInputs.get(sharedKey(group.ctx.endpoint ?? "", file.lfn, file.fileType));
-    const statuses = new Set(holders?.values());
-    let status = "to_prepare";
-    let from: Copied = {};
-    if (statuses.has("ready")) {
-      status = "ready";
-      from = copyOf(world, holders, file);
-    } else if (statuses.has("triggered") || (!own && statuses.has("to_prepare"))) {
-      status = "preparing";
-      wait = true;
-    }
-    if (status !== file.status) patches.push({ key: file.key, status, from });
-  }
-  return { patches, wait };
-}
-
-type Copied = Partial<Pick<FileRow, "path" | "groupID" | "groupStatus" | "groupUpdateAt">>;
-
-/** What a copy of a file brings along, as far as it is known. */
-const copied = ({
-  path,
-  groupID,
-  groupStatus,
-  groupUpdateAt,
-}: { [K in keyof Copied]: Copied[K] | undefined }): Copied => ({
-  ...(path ? { path } : {}),
-  ...(groupID === undefined ? {} : { groupID }),
-  ...(groupStatus === undefined ? {} : { groupStatus }),
-  ...(groupUpdateAt === undefined ? {} : { groupUpdateAt }),
-});
-
-/** Where another job's copy is, and the newest transfer group that brings this file and has not failed (2.3). */
-function copyOf(world: World, holders: ReadonlyMap<number, string> | undefined, file: FileArgument): Copied {
-  const direction = file.fileType === "aux_input" ? "aux" : "in";
-  const rows = [...(holders?.keys() ?? [])].flatMap((PandaID) => {
-    const found: readonly FileRow[] = Object.values(world.filesOf(PandaID, direction)?.ctx.files ?? {});
-    return found.filter(({ lfn }) => lfn === file.lfn);
-  });
-  const ready = rows.find((row) => row.status === "ready" && (row.path ?? row.copyPath));
-  const path = ready?.path ?? ready?.copyPath;
-  const grouped = rows.filter((row) => row.groupID !== undefined && row.groupStatus !== "failed");
-  const [newest] = grouped.sort((a, b) => (b.groupUpdateAt ?? 0) - (a.groupUpdateAt ?? 0));
-  return copied({ ...newest, path });
 }
 
 /** In the original's order: what is on its way first, then what is new. */
