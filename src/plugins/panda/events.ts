@@ -79,6 +79,7 @@ export async function getEventRanges(
       }
     }
   } catch (error) {
+    // Nothing reserved is lost by throwing, or else the job in trouble stays unnamed and is asked for again.
     if (Object.values(found).every((ranges) => ranges.length === 0)) throw error;
   }
   return Object.keys(found).length === 0 && refusal !== undefined ? refusal : { ok: true, data: found };

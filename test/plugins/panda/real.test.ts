@@ -5,7 +5,7 @@
  * and says so.
  */
 import { execFile } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -110,6 +110,17 @@ describe.skipIf(missing.length > 0)(`panda-server${named}`, () => {
   test("a certificate and its key in two files", async () => {
     const options = { ...x509(), cert_file: certs("client.pem"), key_file: certs("client.key") };
     expect(await commands(options)).toMatchObject({ ok: true });
+  });
+
+  test("a proxy that is renewed in its place", async () => {
+    const file = join(folder, "proxy.pem");
+    copyFileSync(certs("client.pem"), file);
+    const communicator = new PandaCommunicator({ ...x509(), cert_file: file, harvesterID });
+    const { message } = await failureOf(communicator.getCommands(1, call()));
+    expect(message).toMatch(/; check cert_file and key_file of \[pandacon\]/);
+    copyFileSync(lab().proxy, file);
+    communicator.forceCredentialRenewal();
+    expect(await communicator.getCommands(1, call())).toMatchObject({ ok: true });
   });
 
   test("without verification of the server, as Harvester's ca_cert = False", async () => {
