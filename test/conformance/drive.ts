@@ -41,6 +41,11 @@ const order: readonly (readonly [string, string])[] = [
   ["Sweeper", "sweeper"],
 ];
 
+/** A scenario may name the agents of a round, and their order. */
+function agentsOf({ steps }: Scenario): typeof order {
+  return steps.order?.map((name) => order.find(([original]) => original === name) ?? ([name, ""] as const)) ?? order;
+}
+
 export interface Driven {
   readonly rounds: readonly ObservedRound[];
   /** Events that no machine knew in the state it was in: always a bug. */
@@ -64,7 +69,7 @@ export async function drive(scenario: Scenario): Promise<Driven> {
   for (let r = 1; r <= rounds; r += 1) {
     recorder.round = r;
     recorder.now += stepMs;
-    for (const [original, agent] of order) {
+    for (const [original, agent] of agentsOf(scenario)) {
       if (tickSeconds === undefined) recorder.now += 1000;
       recorder.agent = original;
       if (isAgent(agent)) await engine.cycle(agent);

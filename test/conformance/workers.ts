@@ -57,15 +57,16 @@ export class ScriptedWorkers {
     const queue = call.queue ?? "";
     this.#recorder.names.made(queue, idsOf(jobs));
     const options = this.#queues.get(queue)?.plugins.workerMaker ?? {};
-    const own = (name: string): unknown => Reflect.get(options, name);
+    const own = (name: string, otherwise: unknown): unknown =>
+      Reflect.has(options, name) ? (Reflect.get(options, name) ?? undefined) : otherwise;
     const cores = jobs.reduce((sum, { data }) => sum + (data.nCore ?? 1), 0);
     const wanted = resourceType === "ANY" ? (jobs[0]?.data.resourceType ?? "ANY") : resourceType;
     return answered({
-      nCore: own("nCore") ?? Math.max(cores, 1),
+      nCore: own("nCore", Math.max(cores, 1)),
       minRamCount: 1000,
       jobType,
       resourceType: wanted,
-      pilotType: own("pilotType") ?? pilotTypes[String(prodSourceLabel)] ?? "PR",
+      pilotType: own("pilotType", pilotTypes[String(prodSourceLabel)] ?? "PR"),
     });
   }
 
@@ -73,7 +74,7 @@ export class ScriptedWorkers {
     const names = workers.map((worker) => this.nameOf(worker));
     const method = "submitter.submit_workers";
     const call = this.#positions.nextCall(method);
-    const outcomes = names.map((name) => outcomeOf(call ?? this.#positions.next(method, name)));
+    const outcomes = names.map((name) => outcomeOf(call === undefined ? this.#positions.next(method, name) : call));
     const raises = outcomes.some(({ ret }) => ret === "raise");
     this.#recorder.call(method, {
       ids: names,
@@ -95,8 +96,8 @@ export class ScriptedWorkers {
   check(workers: readonly WorkerArgument[]): Reply {
     const method = "monitor.check_workers";
     const names = workers.map((worker) => this.nameOf(worker));
-    const whole = this.#positions.nextCall(method) ?? "ok";
-    if (whole !== "ok") {
+    const whole = this.#positions.nextCall(method);
+    if (whole !== undefined && whole !== "ok") {
       this.#recorder.call(method, { ids: sorted(names), ret: whole });
       return whole === "raise" ? threw("scripted") : answered({ ok: false, dialog: "fatal" });
     }
@@ -127,7 +128,9 @@ export class ScriptedWorkers {
       return { ok: false, kind: "missing", why: "no such attribute", afterMs: 0 };
     }
     const call = this.#positions.nextCall(method);
-    const outcomes = new Map(names.map((name) => [name, outcomeOf(call ?? this.#positions.next(method, name))]));
+    const outcomes = new Map(
+      names.map((name) => [name, outcomeOf(call === undefined ? this.#positions.next(method, name) : call)]),
+    );
     const raises = [...outcomes.values()].some(({ ret }) => ret === "raise");
     const ids = sorted(names);
     this.#recorder.call(method, { ids, ret: raises ? "raise" : ids.map((name) => outcomes.get(name)?.ret) });
