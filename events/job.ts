@@ -70,6 +70,10 @@ export const jobEvents = [
   many("job.makingTroubled", { why: z.string() }),
   one("job.makingFailed", { error: coded, dialog }),
   one("job.submitted", { workerID, nWorkers: z.number().optional() }),
+  /** Late binding: a worker was submitted for it; the first one that asks for jobs may have it (3.8). */
+  one("job.queued", { workerID }),
+  /** Late binding: the worker that was submitted for it has another job or none, so it may get another worker. */
+  many("job.unqueued", {}),
   /** OneToMany: a further worker could not be submitted; the others go on (3.7). */
   one("job.workerMissed", { workerID, attempts: z.number() }),
   /** Temporary failure of a submission, attempts left. */

@@ -69,6 +69,14 @@ export const workerEvents = [
   one("worker.missed", { error: coded, dialog: z.string(), changes: workerChanges.optional() }),
   /** Feeding or submission threw and is given up as the original does: the jobs get another worker (1.6). */
   many("worker.abandoned", { why: z.string() }),
+  /** Late binding and refill: its payload asked for jobs, and these are to be fed to it (3.8). */
+  one("worker.bound", { pandaIDs: z.array(pandaID), eventsRequest: z.number().optional() }),
+  /** The payload has the jobs that were bound; `complaint` where the messenger said false. */
+  one("worker.jobsFed", { complaint: z.string().optional() }),
+  /** The messenger gave no answer: the same jobs are fed again after lockInterval. */
+  one("worker.jobsUnfed", { why: z.string() }),
+  /** It ended before it had the jobs that were bound: they get another worker. */
+  one("worker.unbound", { why: z.string() }),
   /** Nobody knows whether it was submitted; an operator or the queue's onUnknown decides. */
   many("worker.held", { why: z.string() }),
   /** The batch system does not know the key: the same worker is submitted again (design 3). */

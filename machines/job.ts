@@ -191,6 +191,13 @@ const evolutions: Evolve = {
     job.nWorkersInTotal += 1;
     job.submit = tried(at);
   },
+  "job.queued": (job, { event, at }) => {
+    unbind(job, (event as EventOf<"job.queued">).workerID);
+    job.submit = tried(at);
+  },
+  "job.unqueued": (job, { at }) => {
+    job.submit = tried(at);
+  },
   "job.workerMissed": (job, { event, at }) => {
     const { workerID, attempts } = event as EventOf<"job.workerMissed">;
     unbind(job, workerID);
@@ -435,11 +442,17 @@ export const jobMachine = setup({
             ...killable,
             "job.bound": stay,
             "job.submitted": to("submitted"),
+            "job.queued": to("queued"),
             "job.submissionPostponed": to("prepared"),
             "job.submissionTroubled": to("prepared"),
             "job.missed": to("missed"),
             "job.ended": to("toTransfer"),
           },
+        },
+        queued: {
+          description: "A worker was submitted for it (late binding); left when one that asks for jobs gets it.",
+          tags: "due:submit",
+          on: { ...anytime, ...killable, "job.bound": to("submitting"), "job.unqueued": to("prepared") },
         },
         submitted: { description: "Its worker is in the batch system; left by what the monitor sees.", on: withWorker },
         running: { description: "Its worker runs; left by what the monitor sees.", on: withWorker },

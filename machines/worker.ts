@@ -55,6 +55,8 @@ export interface WorkerContext {
   /** Ranges that the WMS assigned and the payload has not been given yet. */
   eventRanges: Record<string, readonly unknown[]> | null;
   nJobsToRefill: number;
+  /** Jobs that are bound to it and that its payload does not have yet (3.8). */
+  toFeed: readonly number[];
   prepare: Look;
   check: Look;
   report: Look;
@@ -101,6 +103,7 @@ export const blankWorker = (workerID: number): WorkerContext => ({
   eventsRequestParams: null,
   eventRanges: null,
   nJobsToRefill: 0,
+  toFeed: [],
   prepare: untried(),
   check: untried(),
   report: untried(),
@@ -146,6 +149,30 @@ const evolutions: Evolve = {
   },
   "worker.fed": (worker, { at }) => {
     worker.prepare = soon(at);
+  },
+  "worker.bound": (worker, { event, at }) => {
+    const { pandaIDs, eventsRequest } = event as EventOf<"worker.bound">;
+    worker.toFeed = pandaIDs;
+    worker.nJobsToRefill = 0;
+    worker.eventsRequest = eventsRequest ?? worker.eventsRequest;
+    worker.prepare = soon(at);
+  },
+  "worker.jobsFed": (worker, { at }) => {
+    // Before its first jobs, `pandaIDs` are those that it was submitted for.
+    worker.pandaIDs = worker.hasJob ? [...worker.pandaIDs, ...worker.toFeed] : worker.toFeed;
+    if (!worker.hasJob) {
+      running(worker, at);
+      worker.seen = lookSteps.running;
+      worker.report = soon(at);
+    }
+    worker.hasJob = true;
+    worker.toFeed = [];
+  },
+  "worker.jobsUnfed": (worker, { at }) => {
+    worker.prepare = troubled(at);
+  },
+  "worker.unbound": (worker) => {
+    worker.toFeed = [];
   },
   "worker.submitted": (worker, step) => submitted(worker, step),
   "worker.submittedRunning": (worker, step) => {
@@ -232,7 +259,8 @@ function looked(worker: WorkerContext, { type, at, part }: Step): void {
     worker.eventsRequest = 2;
     worker.eventsRequestParams = look.eventsRequest;
   }
-  if (look.jobsRequested !== undefined) worker.nJobsToRefill = look.jobsRequested;
+  // A request that was read before jobs were bound is the one that they answer.
+  if (look.jobsRequested !== undefined && worker.toFeed.length === 0) worker.nJobsToRefill = look.jobsRequested;
   if (look.pandaIDs) worker.pandaIDs = look.pandaIDs;
   if (look.checked) worker.checkedAt = at;
   worker.check = look.again ? soon(at) : tried(at);
@@ -276,6 +304,9 @@ const active = {
   "worker.killMarked": stay,
   "worker.killSent": stay,
   "worker.killTroubled": stay,
+  "worker.bound": stay,
+  "worker.jobsFed": stay,
+  "worker.jobsUnfed": stay,
   "worker.eventsReceived": stay,
   "worker.eventsFed": stay,
   "worker.eventsUnfed": stay,
@@ -290,6 +321,7 @@ const active = {
 const over = {
   ...reports,
   "worker.closed": stay,
+  "worker.unbound": stay,
   "worker.killMarked": stay,
   "worker.killSent": stay,
   "worker.killTroubled": stay,
@@ -360,7 +392,7 @@ export const workerMachine = setup({
         ready: {
           description: "Runs and waits for a job (late binding); left when it is fed one.",
           tags: "due:look",
-          on: { ...active, "worker.seenSubmitted": stay, "worker.submittedRunning": to("running") },
+          on: { ...active, "worker.seenSubmitted": stay, "worker.jobsFed": to("running") },
         },
         running: {
           description: "Runs; left by what the monitor sees. A late `submitted` changes nothing.",

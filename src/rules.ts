@@ -98,13 +98,17 @@ const preparationRules: readonly Rule[] = [
   }),
 ];
 
+/** Where jobs of the queue wait that only a worker which asks for jobs may have (late binding, lifecycle 3.8). */
+export const queuedOf = (queue: string): string => `${queue} queued`;
+
 /** Jobs that may get a worker, by queue, in the order of lifecycle 6.5. Taken by the submitter as it plans. */
 const submission: Rule = job("submitJobs", "submit", (world, entity, id) => {
   const { ctx } = entity;
   if (!entity.state.tags.has("due:submit") && !mayGrow(entity)) return null;
   const { submitter } = world.settings;
   const { dueAt } = byLook(ctx.submit, submitter.checkInterval, submitter.lockInterval, id);
-  return { dueAt, order: [-ctx.priority, ctx.taskID ?? -1, id], partition: ctx.queue };
+  const order = [-ctx.priority, ctx.taskID ?? -1, id] as const;
+  return { dueAt, order, partition: entity.state.life === "queued" ? queuedOf(ctx.queue) : ctx.queue };
 });
 
 /** Whether a job with workers may have more of them (OneToMany, lifecycle 3.7). */
@@ -157,6 +161,10 @@ const activeLives: ReadonlySet<string> = new Set(["submitted", "ready", "running
 const workerRules: readonly Rule[] = [
   worker("feedWorkers", "submission", (_world, { state, ctx }, id) =>
     state.life === "made" ? byLook(ctx.prepare, 0, 0, id) : null,
+  ),
+  // Not while the monitor reads what the payload asks for: a request is answered once (3.8).
+  worker("feedAsking", "look", ({ settings: { submitter } }, { ctx }, id) =>
+    ctx.toFeed.length > 0 ? byLook(ctx.prepare, 0, submitter.lockInterval, id) : null,
   ),
   worker("submitWorkers", "submission", (_world, { state, ctx }, id) =>
     state.life === "fed" ? byLook(ctx.prepare, 0, 0, id) : null,

@@ -18,7 +18,18 @@ export interface Entity<C> {
   /** Steps it has made. */
   steps: number;
   /** What the counts hold of it, so that they can be corrected by the difference. */
-  tally: string | null;
+  tally: Counted | null;
+  /** The life that a job is counted in. */
+  life: string | null;
+}
+
+/** A share in some numbers. */
+export interface Counted {
+  /** null: it is counted elsewhere. */
+  readonly of: Tally | null;
+  readonly as: string;
+  readonly cores: number;
+  readonly memory: number;
 }
 export type Job = Entity<JobContext>;
 export type Worker = Entity<WorkerContext>;
@@ -102,6 +113,8 @@ export class World {
   readonly jobLives = new Map<string, number>();
   /** queue -> `status|jobType|resourceType|pilotType` -> numbers. */
   readonly workerTallies = new Map<string, Map<string, Tally>>();
+  /** queue -> workers whose payloads ask for jobs (lifecycle 3.8). */
+  readonly askingWorkers = new Map<string, Set<number>>();
   /** endpoint and lfn -> PandaID -> status, of the inputs of starting jobs (lifecycle 2.3). */
   readonly sharedInputs = new Map<string, Map<number, string>>();
   /** lfn -> how many jobs that are not done have it as an input: such a file is not deleted (lifecycle 2.5). */
@@ -154,7 +167,7 @@ const subStatuses: Readonly<Record<string, string>> = {
   failedToMake: "failed_to_make",
   refused: "failed_to_prepare",
 };
-const startingLives = new Set(["fetched", "preparing", "resolving", "prepared", "submitting", "submitted"]);
+const startingLives = new Set(["fetched", "preparing", "resolving", "prepared", "submitting", "queued", "submitted"]);
 
 /** Harvester's subStatus of a job (lifecycle 1.1). */
 export function subStatusOf(job: Job): string {
@@ -186,6 +199,13 @@ export const isWithWorker = (job: Job): boolean =>
 const finalLives = new Set(["finished", "failed", "cancelled", "missed"]);
 /** Whether a worker has ended. */
 export const isOver = (worker: Worker): boolean => finalLives.has(worker.state.life);
+
+/** Whether its payload asks for jobs that nobody bound to it yet: late binding and refill (lifecycle 3.8). */
+export const wantsJobs = ({ state, ctx }: Worker): boolean =>
+  ctx.toFeed.length === 0 &&
+  ctx.mapType !== "OneToMany" &&
+  state.regions["kill"] === "unmarked" &&
+  (state.life === "ready" || (state.life === "running" && ctx.nJobsToRefill > 0));
 
 /** Harvester's status of a worker; what is being made or submitted counts as pending (lifecycle 3.1). */
 export function workerStatusOf(worker: Worker): string {

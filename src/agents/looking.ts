@@ -52,6 +52,7 @@ export interface Judgement {
   readonly pilotClosed: boolean;
 }
 
+const over: ReadonlySet<string> = new Set(["finished", "failed", "cancelled", "missed"]);
 const finals: ReadonlySet<string> = new Set(["finished", "failed", "cancelled"]);
 type Final = "finished" | "failed" | "cancelled";
 
@@ -114,8 +115,9 @@ function settled(current: WorkerLook["status"], said: string): WorkerLook["statu
 function statusSaid(worker: Worker, answered: string | null, report: WorkerReport, current: string): string {
   const { finalStatus, hasJob, mapType } = worker.ctx;
   if (finalStatus !== null) return finalStatus;
-  if (!hasJob && mapType !== "NoJob") return report.jobsRequested ? "ready" : current;
-  return answered ?? current;
+  if (hasJob || mapType === "NoJob" || over.has(answered ?? "")) return answered ?? current;
+  // Late binding: it waits in the batch system until its payload asks for jobs, then for them.
+  return report.jobsRequested ? "ready" : current;
 }
 
 /** Nobody could say what became of it for longer than checkTimeout. */

@@ -19,6 +19,7 @@ import {
   verdictOf,
 } from "./agent.ts";
 import { workerArgument } from "./handing.ts";
+import { givenBack } from "./lateBinding.ts";
 import { type Judgement, judge, type Seen } from "./looking.ts";
 import { observed } from "./observation.ts";
 
@@ -68,6 +69,7 @@ const lookAtWorkers: Duty = {
       ...looked(queue, good),
       ...marks(good),
       ...observed(world, good, now),
+      ...givenBack(world, good),
       ...troubles(troubled),
     ]);
     yield* acknowledge(world, good, now);
@@ -98,8 +100,11 @@ interface Said {
   readonly troubled: ReadonlyMap<number, string>;
 }
 
-/** A worker with a first final status is not asked again; one without a job is asked only by its messenger (3.4 B). */
-const isAsked = ({ ctx }: Worker): boolean => ctx.finalStatus === null && (ctx.hasJob || ctx.mapType === "NoJob");
+/**
+ * A worker with a first final status is not asked again (3.4 B). One that waits for its first job is asked, other than
+ * in the original, which would never learn that it is gone.
+ */
+const isAsked = ({ ctx }: Worker): boolean => ctx.finalStatus === null;
 
 function* askBatchSystem(
   workers: readonly Worker[],
@@ -189,7 +194,7 @@ function requestFor(world: World, { ctx }: Worker, now: number) {
     events: ctx.eventsRequest > 0,
     eventsRequest: ctx.eventsRequest === 1,
     pandaIDs: ctx.mapType === "NoJob",
-    jobsRequested: running && ctx.mapType !== "NoJob" && ctx.nJobsToRefill === 0,
+    jobsRequested: running && ctx.mapType !== "NoJob" && ctx.nJobsToRefill === 0 && ctx.toFeed.length === 0,
     killRequested: true,
     heartbeatMinutes: typeof heartbeat === "number" ? heartbeat : null,
     now,

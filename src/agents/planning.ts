@@ -6,6 +6,7 @@
 import type { WindrowEvent } from "../../events/events.ts";
 import type { QueueConfig } from "../config/schema.ts";
 import type { WorkerDraft } from "../plugins/contract.ts";
+import { queuedOf } from "../rules.ts";
 import { type PlanEntry, planWorkers } from "../sizing/plan.ts";
 import { type Chunk, chunkJobs, type MakerNumbers, sizeDynamically, workerCounts } from "../sizing.ts";
 import { resolveAccessPoint } from "../specs/accessPoint.ts";
@@ -24,6 +25,7 @@ import {
   traits,
 } from "./agent.ts";
 import { jobWithFiles } from "./handing.ts";
+import { askingFor, binding, bindsLate, refills } from "./lateBinding.ts";
 
 const SETUPFAILURE = 1110;
 
@@ -49,7 +51,7 @@ function* planQueue(world: World, queue: string, now: number): Run {
   const throttled = yield* throttling(config, now);
   const plan = planWorkers({
     queue: config,
-    workers: workerCounts(world.workerTallies.get(queue)),
+    workers: [...workerCounts(world.workerTallies.get(queue)), ...refills(world, queue)],
     ordered: world.queues.get(queue)?.ctx.plannable ?? {},
     lists: Object.fromEntries([...world.instance.lists].map(([name, { data }]) => [name, data])),
     submitter: world.settings.submitter,
@@ -82,15 +84,20 @@ function* makeWorkers(world: World, config: QueueConfig, entry: PlanEntry, now: 
   const nWorkers = yield* sized(world, config, entry, maker, now);
   if (nWorkers <= 0) return;
   const numbers = numbersOf(maker);
-  const slots = nWorkers + entry.nReady;
+  const ready = askingFor(world, queue, entry).slice(0, nWorkers);
+  const slots = nWorkers + ready.length;
   const wanted =
     config.mapType === "OneToMany"
       ? Math.ceil(slots / numbers.nWorkersPerJob)
       : slots * numbersPerWorker(config, numbers);
-  const ids = config.mapType === "NoJob" ? [] : yield* take("submitJobs", queue, wanted);
-  const eligible = ids.flatMap((id) => world.jobs.get(id as number)?.ctx ?? []);
-  const { chunks } = chunkJobs(config, { nWorkers, nReady: entry.nReady }, numbers, eligible);
-  if (chunks.length === 0) return;
+  const queued = yield* take("submitJobs", queuedOf(queue), ready.length * numbersPerWorker(config, numbers));
+  const others = config.mapType === "NoJob" ? [] : yield* take("submitJobs", queue, wanted - queued.length);
+  const eligible = [...queued, ...others].flatMap((id) => world.jobs.get(id as number)?.ctx ?? []);
+  const planned = chunkJobs(config, { nWorkers, nReady: ready.length }, numbers, eligible).chunks;
+  if (planned.length === 0) return;
+  const pairs = ready.flatMap((worker, i) => (planned[i] ? [[worker, planned[i]] as const] : []));
+  const bound = binding(world, pairs, (chunk) => onEvents(world, chunk));
+  const chunks = planned.slice(pairs.length);
   const replies = yield* callAll(chunks.map((chunk) => makeCall(world, config, entry, chunk, now)));
   // As in the original, one exception of the maker spoils all that was to be made with it (lifecycle 1.6 step 2).
   const trouble = replies.find((reply) => !reply.ok);
@@ -99,6 +106,7 @@ function* makeWorkers(world: World, config: QueueConfig, entry: PlanEntry, now: 
   const workerIDs = yield* reserve(world.shardOf(queue), made.length);
   const batch = `${queue}:${entry.resourceType}:${entry.pilotType}:${now}`;
   yield* record(world.shardOf(queue), `make:${batch}`, [
+    ...bound,
     ...made.flatMap((chunk, i) => {
       const draft = draftOf(replies[chunks.indexOf(chunk)]);
       return draft ? making(world, config, entry, { chunk, draft, batch, workerID: workerIDs[i] ?? 0 }) : [];
@@ -185,7 +193,7 @@ function making(
   const { workAttributes, jobType = entry.jobType, resourceType = entry.resourceType, ...asked } = draft;
   const template = config.plugins.messenger["accessPoint"];
   const facts = { workerID, harvesterID, computingSite: config.queueName, ...asked, jobType, resourceType };
-  const events = onEvents(world, chunk) ? { eventsRequest: 1 } : {};
+  const events = onEvents(world, chunk) && !bindsLate(config) ? { eventsRequest: 1 } : {};
   const synced = config.mapType === "NoJob" || config.truePilot || config.noHeartbeat.includes("finished");
   const { nWorkersLimit, maxWorkersInTotal } = chunk;
   return [
@@ -197,7 +205,7 @@ function making(
       batch,
       mapType: config.mapType,
       pandaIDs: [...chunk.PandaIDs],
-      hasJob: config.mapType !== "NoJob",
+      hasJob: config.mapType !== "NoJob" && !bindsLate(config),
       ...asked,
       jobType,
       resourceType,

@@ -183,7 +183,7 @@ function* reports(type: "job.told" | "job.closed", told: readonly Told[]): Gener
 }
 
 const killableLives: ReadonlySet<string> = new Set([
-  ...["fetched", "preparing", "resolving", "prepared", "submitting", "submitted", "running", "idle"],
+  ...["fetched", "preparing", "resolving", "prepared", "submitting", "queued", "submitted", "running", "idle"],
   ...["toTransfer", "transferring"],
 ]);
 
@@ -195,7 +195,8 @@ function isDoomed(world: World, { job, reply }: Told, remaining: number | undefi
   const { life, regions } = job.state;
   if (!killableLives.has(life)) return false;
   if (reply?.command === "tobekilled" || remaining === 0) return true;
-  return regions["kill"] === "asked" && life === "prepared" && livingWorkers(world, job).length === 0;
+  const waits = life === "prepared" || life === "queued";
+  return regions["kill"] === "asked" && waits && livingWorkers(world, job).length === 0;
 }
 
 const tellWorkers: Duty = {

@@ -6,6 +6,7 @@ import type { EventOf, WindrowEvent } from "../../events/events.ts";
 import { tableOf } from "../projection.ts";
 import type { WorkerChanges } from "../specs/workSpec.ts";
 import type { Job, Worker, World } from "../world.ts";
+import { isLate } from "./lateBinding.ts";
 
 const SETUPFAILURE = 1110;
 const PANDAKILL = 1144;
@@ -49,6 +50,7 @@ export function submitted(
     ...(adopted ? { adopted: true } : {}),
   };
   const many = ctx.mapType === "OneToMany";
+  if (isLate(worker)) return [done, ...queued(world, worker)];
   return [
     done,
     ...jobsThatKnow(world, worker, "job.submitted").map((job): WindrowEvent => {
@@ -56,6 +58,16 @@ export function submitted(
       return { type: "job.submitted", PandaID: job.ctx.PandaID, workerID: ctx.workerID, ...nWorkers };
     }),
   ];
+}
+
+/** Late binding: its jobs wait until a payload asks for some (3.8). */
+function queued(world: World, worker: Worker): WindrowEvent[] {
+  const { workerID } = worker.ctx;
+  return jobsThatKnow(world, worker, "job.queued").map(({ ctx: { PandaID } }) => ({
+    type: "job.queued",
+    PandaID,
+    workerID,
+  }));
 }
 
 /** Active workers of the job once this one and those of the same batch before it are there. */

@@ -21,6 +21,7 @@ import {
   traits,
 } from "./agent.ts";
 import { workerArgument } from "./handing.ts";
+import { feedAsking } from "./lateBinding.ts";
 import { planning } from "./planning.ts";
 import { killedWith, missed, type Outcome, submitted, troubled } from "./submission.ts";
 
@@ -58,7 +59,7 @@ const feedWorkers: Duty = {
       args: { workers: workers.map((worker) => workerArgument(world, worker)) },
     });
     if (!set.ok) return yield* record(shard, `feed:${batch}`, giveUp(world, workers, set.why));
-    const fed = workers.filter(({ ctx }) => ctx.pandaIDs.length > 0);
+    const fed = workers.filter(({ ctx }) => ctx.hasJob && ctx.pandaIDs.length > 0);
     const replies = yield* callAll(
       fed.map((worker) => ({
         ...about,
@@ -169,4 +170,4 @@ function* withoutMarked(world: World, workers: readonly Worker[]): Part<readonly
 }
 
 /** In the order of one cycle: plan and make, feed, submit. */
-export const submitter: readonly Duty[] = [planning, feedWorkers, submitWorkers];
+export const submitter: readonly Duty[] = [planning, feedWorkers, feedAsking, submitWorkers];

@@ -2,7 +2,7 @@
  * The counts of a World, made anew by looking at every entity: what the projection keeps up to date step by step must
  * be the same at any time. Written apart from src/tallies.ts on purpose; it must never call it.
  */
-import { isStarting, statusOf, type World, workerStatusOf } from "../../src/world.ts";
+import { isStarting, statusOf, type World, wantsJobs, workerStatusOf } from "../../src/world.ts";
 
 type Numbers = Record<string, unknown>;
 
@@ -23,6 +23,7 @@ export function recounted(world: World): Numbers {
   const jobTallies = new Map<string, number[]>();
   const jobLives = new Map<string, number[]>();
   const workerTallies = new Map<string, number[]>();
+  const askingWorkers = new Map<string, number[]>();
   const unsettledJobs = new Map<string, number[]>();
   const neededInputs = new Map<string, number[]>();
   const sharedInputs = new Map<string, string>();
@@ -33,7 +34,9 @@ export function recounted(world: World): Numbers {
   }
   for (const worker of world.workers.values()) {
     const { queue, jobType, resourceType, pilotType, nCore, minRamCount } = worker.ctx;
-    const key = `${queue}:${workerStatusOf(worker)}|${jobType}|${resourceType}|${pilotType ?? ""}`;
+    const [status, asks] = [workerStatusOf(worker), wantsJobs(worker)];
+    if (asks) add(askingWorkers, queue, [1]);
+    const key = `${queue}:${status === "ready" && !asks ? "running" : status}|${jobType}|${resourceType}|${pilotType ?? ""}`;
     add(workerTallies, key, [1, nCore ?? 0, minRamCount ?? 0]);
   }
   for (const { ctx } of world.calls.values()) if (ctx.PandaID !== null) add(unsettledJobs, `${ctx.PandaID}`, [1]);
@@ -51,6 +54,7 @@ export function recounted(world: World): Numbers {
     jobTallies: sorted(jobTallies),
     jobLives: sorted(jobLives),
     workerTallies: sorted(workerTallies),
+    askingWorkers: sorted(askingWorkers),
     unsettledJobs: sorted(unsettledJobs),
     neededInputs: sorted(neededInputs),
     sharedInputs: sorted(sharedInputs),
@@ -74,6 +78,7 @@ export function kept(world: World): Numbers {
     jobTallies: some(rows),
     jobLives: some(counted(world.jobLives)),
     workerTallies: some(workers),
+    askingWorkers: some([...world.askingWorkers].map(([queue, ids]) => [queue, [ids.size]] as const)),
     unsettledJobs: some(counted(world.unsettledJobs)),
     neededInputs: some(counted(world.neededInputs)),
     sharedInputs: sorted(shared),
