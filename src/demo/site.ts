@@ -92,7 +92,7 @@ snapshotInterval = 500
 
 function queueEntry(dir: string, queue: DemoQueue, seed: string): Record<string, unknown> {
   const places = placesOf(dir);
-  const flaky = queue === "DEMO_FLAKY" ? { flaky: flakyOf(seed) } : {};
+  const flaky: { flaky?: ReturnType<typeof flakyOf> } = queue === "DEMO_FLAKY" ? { flaky: flakyOf(seed) } : {};
   const many = queue === "DEMO_MANY";
   const local = (name: string) => ({ module: "windrow/local", name, journalDir: places.journalOf(queue) });
   return {
@@ -102,6 +102,8 @@ function queueEntry(dir: string, queue: DemoQueue, seed: string): Record<string,
     nQueueLimitJob: 30,
     nQueueLimitWorker: 6,
     maxWorkers: 8,
+    // Every fourth submission of the flaky queue is put off: with Harvester's three attempts some job would be lost.
+    ...(flaky.flaky ? { maxSubmissionAttempts: 20 } : {}),
     ddmEndpointIn: `${queue}_IN`,
     preparator: {
       module: "windrow/file",
