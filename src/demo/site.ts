@@ -92,7 +92,8 @@ snapshotInterval = 500
 
 function queueEntry(dir: string, queue: DemoQueue, seed: string): Record<string, unknown> {
   const places = placesOf(dir);
-  const flaky: { flaky?: ReturnType<typeof flakyOf> } = queue === "DEMO_FLAKY" ? { flaky: flakyOf(seed) } : {};
+  const isFlaky = queue === "DEMO_FLAKY";
+  const flaky = isFlaky ? { flaky: flakyOf(seed) } : {};
   const many = queue === "DEMO_MANY";
   const local = (name: string) => ({ module: "windrow/local", name, journalDir: places.journalOf(queue) });
   return {
@@ -103,7 +104,7 @@ function queueEntry(dir: string, queue: DemoQueue, seed: string): Record<string,
     nQueueLimitWorker: 6,
     maxWorkers: 8,
     // Every fourth submission of the flaky queue is put off: with Harvester's three attempts some job would be lost.
-    ...(flaky.flaky ? { maxSubmissionAttempts: 20 } : {}),
+    ...(isFlaky ? { maxSubmissionAttempts: 20 } : {}),
     ddmEndpointIn: `${queue}_IN`,
     preparator: {
       module: "windrow/file",
