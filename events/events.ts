@@ -26,6 +26,11 @@ export type EventOf<T extends WindrowEvent["type"]> = Extract<WindrowEvent, { ty
 /** Names of all events, in the order of their files. */
 export const eventTypes: readonly WindrowEvent["type"][] = eventSchema.options.map((option) => option.shape.type.value);
 
+/** The schema of each event by its name: looked up, not searched for, because a start reads millions of them. */
+const schemas: ReadonlyMap<unknown, z.ZodType<WindrowEvent>> = new Map(
+  eventSchema.options.map((option) => [option.shape.type.value, option]),
+);
+
 /** Old shapes to today's: the one place where a changed event is translated. No event has changed its shape yet. */
 function upcast(stored: unknown): unknown {
   return stored;
@@ -37,7 +42,9 @@ function upcast(stored: unknown): unknown {
  */
 export function parseEvents(stored: readonly unknown[]): readonly WindrowEvent[] {
   return stored.map((event, index) => {
-    const parsed = eventSchema.safeParse(upcast(event));
+    const shape = upcast(event);
+    const named = typeof shape === "object" && shape !== null && "type" in shape ? schemas.get(shape.type) : undefined;
+    const parsed = (named ?? eventSchema).safeParse(shape);
     if (parsed.success) return parsed.data;
     const name = typeof event === "object" && event !== null && "type" in event ? String(event.type) : "no event";
     throw new Error(`event ${index} (${name}): ${z.prettifyError(parsed.error)}`);

@@ -10,7 +10,7 @@ import { blankQueue, evolveQueue, queueMachine } from "../machines/queue.ts";
 import { type Step, Table } from "../machines/step.ts";
 import { blankWorker, evolveWorker, workerMachine } from "../machines/worker.ts";
 import { foldInstance } from "./instance.ts";
-import { eachStep } from "./steps.ts";
+import { eachStep, kindOf } from "./steps.ts";
 import { forgetFiles, tally } from "./tallies.ts";
 import type { Entity, Kind, World } from "./world.ts";
 
@@ -64,18 +64,18 @@ export function fold(world: World, record: Folded, watch?: Watcher): void {
   record.events.forEach((event, index) => {
     const place = new Place(record, index);
     const { at } = record;
+    const about = kindOf(event);
     let known = false;
     eachStep(world, event, (kind, id, type, part) => {
       const step: Step = part === undefined ? { type, event, at } : { type, event, at, part };
       // What follows for others (files of a job, workers of a call) does so only if the event was expected.
-      const own = event.type.startsWith(kind) && event.type.charAt(kind.length) === ".";
-      if (own) known = apply(world, kind, id, step, place, watch);
+      if (kind === about) known = apply(world, kind, id, step, place, watch);
       else if (known) apply(world, kind, id, step, place, watch);
       place.next();
       if (kind === "worker" && countsAgainstOrder.has(type)) fillOrder(world, id, step, place, watch);
       else if (kind === "fileGroup") settle(world, String(id), step, place, watch);
     });
-    if (event.type.startsWith("instance.")) foldInstance(world, event, at);
+    if (about === "instance") foldInstance(world, event, at);
     if (event.type === "worker.made") noteWorkerNumber(world, record.shard, event.workerID);
   });
 }

@@ -20,27 +20,50 @@ const endsBeforePayload = new Set([
 /** Those of any other job are kept until the WMS knows that it has ended (lifecycle 1.10). */
 const tellsEnd = new Set(["job.told", "job.closed"]);
 
+/** The kind that an event's name begins with; its first letter tells, and a start names millions of events. */
+export const kindOf = ({ type }: WindrowEvent): Kind | "instance" => {
+  switch (type.charAt(0)) {
+    case "j":
+      return "job";
+    case "w":
+      return "worker";
+    case "f":
+      return "fileGroup";
+    case "c":
+      return "call";
+    case "q":
+      return "queue";
+    default:
+      return "instance";
+  }
+};
+
 /** Names the steps of an event, each after the one before was taken. */
 export function eachStep(world: World, event: WindrowEvent, visit: Visit): void {
+  switch (kindOf(event)) {
+    case "job":
+      return jobSteps(world, event as EventOf<"job.closed" | "job.fetched">, visit);
+    case "worker":
+      return workerSteps(event as EventOf<"worker.looked" | "worker.submitted" | "worker.told">, visit);
+    case "fileGroup":
+      return visit("fileGroup", (event as EventOf<"fileGroup.opened">).group, event.type);
+    case "call":
+      return callSteps(event as EventOf<"call.intended" | "call.returned">, visit);
+    case "queue":
+      return visit("queue", (event as EventOf<"queue.retired">).queue, event.type);
+  }
+}
+
+function workerSteps(event: EventOf<"worker.looked" | "worker.submitted" | "worker.told">, visit: Visit): void {
   const { type } = event;
-  if (type === "worker.submitted" || type === "worker.missed") {
-    const running = type === "worker.submitted" && event.running;
-    visit("worker", event.workerID, running ? "worker.submittedRunning" : type);
-  } else if (type === "worker.looked") {
+  if (type === "worker.looked") {
     for (const look of event.workers) visit("worker", look.workerID, lookSteps[look.status], look);
     for (const id of event.unchanged) visit("worker", id, "worker.unchanged");
-  } else if (type.startsWith("job.")) {
-    jobSteps(world, event as EventOf<"job.closed" | "job.fetched">, visit);
-  } else if (type.startsWith("call.")) {
-    callSteps(event as EventOf<"call.intended" | "call.returned">, visit);
   } else if ("workerIDs" in event) {
-    for (const id of event.workerIDs ?? []) visit("worker", id, type);
-  } else if ("workerID" in event) {
-    visit("worker", event.workerID, type);
-  } else if ("group" in event) {
-    visit("fileGroup", event.group, type);
-  } else if (type.startsWith("queue.")) {
-    visit("queue", (event as EventOf<"queue.retired">).queue, type);
+    for (const id of event.workerIDs) visit("worker", id, type);
+  } else {
+    const running = type === "worker.submitted" && event.running === true;
+    visit("worker", event.workerID, running ? "worker.submittedRunning" : type);
   }
 }
 
