@@ -24,9 +24,13 @@ interface Options {
   readonly attached?: true;
 }
 
-async function serve({ dir, port, sentTimeout, json, attached }: Options): Promise<void> {
+async function serve({ dir, port, sentTimeout, json, attached }: Options, command: Command): Promise<void> {
   const log = (line: string): void => void process.stderr.write(`${line}\n`);
-  const server = await startPandaServer({ dir, port, sentTimeoutMs: sentTimeout * 1000, log });
+  const starting = startPandaServer({ dir, port, sentTimeoutMs: sentTimeout * 1000, log });
+  // A directory or a port that is taken is for the operator to change: a line, not a stack.
+  const server = await starting.catch((error: unknown) =>
+    command.error(`error: the stand-in cannot start: ${error instanceof Error ? error.message : String(error)}`),
+  );
   const api = `${server.url}/api/v1`;
   const line = json ? JSON.stringify({ standIn: true, url: server.url, api, dir, pid: process.pid }) : server.url;
   process.stdout.write(`${line}\n`);
@@ -53,5 +57,5 @@ export function pandaServerCommand(): Command {
     )
     .addOption(attachedOption())
     .option("--json", "say the address as a line of JSON")
-    .action((options: Options) => serve(options));
+    .action((options: Options, command: Command) => serve(options, command));
 }

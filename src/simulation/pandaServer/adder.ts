@@ -5,7 +5,8 @@
  */
 import { z } from "zod";
 import { timeText } from "./clock.ts";
-import { changeJob, isEventService, type Job, type JobChange, readDictionary, readJob } from "./jobTable.ts";
+import { changeJob, isEventService, isOfUser, type Job, type JobChange, readDictionary, readJob } from "./jobTable.ts";
+import { killed } from "./killing.ts";
 import { isList, isObject, JsonDecodeError, loads, type PythonObject, type PythonValue } from "./pythonJson.ts";
 import type { Store } from "./store.ts";
 
@@ -98,16 +99,11 @@ const isSet = (value: PythonValue | undefined): boolean =>
   ![undefined, null, "", 0, "0", "NULL"].some((x) => x === value);
 
 /** The last change of a job whose report is due. */
-function lastChange(store: Store, job: Job): { readonly change: JobChange; readonly note: string } {
+function lastChange(store: Store, job: Job, at: number): { readonly change: JobChange; readonly note: string } {
   const { columns } = job;
-  const end = { archived: true, judgeAt: null };
-  if (columns["jobSubStatus"] === "pilot_closed") {
-    const error = { taskBufferErrorCode: 100, taskBufferErrorDiag: "closed by the pilot" };
-    const change = { ...end, jobStatus: "closed", commandToPilot: "tobekilled", columns: { ...columns, ...error } };
-    return { change, note: "closed by the pilot" };
-  }
-  if (job.commandToPilot === "tobekilled") {
-    return { change: { ...end, jobStatus: "cancelled" }, note: "Adder: killed before" };
+  // The server kills such a job by itself, and it may not kill jobs of users.
+  if (columns["jobSubStatus"] === "pilot_closed" && !isOfUser(job)) {
+    return { change: killed(job, "pilot", 60, at), note: "closed by the pilot" };
   }
   const excused =
     isSet(columns["pilotErrorCode"]) ||
@@ -116,7 +112,10 @@ function lastChange(store: Store, job: Job): { readonly change: JobChange; reado
   const reported = job.reported === "finished" ? "finished" : "failed";
   const { status, ddmErrorDiag } = judge(reported, job.outputReport ?? "", expectedOf(store, job), excused);
   const error = ddmErrorDiag === undefined ? {} : { ddmErrorCode: 200, ddmErrorDiag: ddmErrorDiag.slice(0, 500) };
-  const change = { ...end, jobStatus: status, columns: { ...columns, ...error } };
+  // A job that was to be killed and came to a good end all the same is finished.
+  const jobStatus = status === "failed" && job.commandToPilot === "tobekilled" ? "cancelled" : status;
+  const endTime = job.endTime ?? timeText(at);
+  const change = { jobStatus, archived: true, judgeAt: null, endTime, columns: { ...columns, ...error } };
   return { change, note: `Adder: ${ddmErrorDiag ?? `reported ${reported}`}` };
 }
 
@@ -132,9 +131,8 @@ export function advance(store: Store, now: number, sentTimeoutMs: number): void 
     const { PandaID, at } = dueRow.parse(row);
     const job = readJob(store, PandaID);
     if (job === undefined) continue;
-    const { change, note } = lastChange(store, job);
-    const endTime = job.endTime ?? timeText(at);
-    changeJob(store, job, { ...change, endTime }, at, note);
+    const { change, note } = lastChange(store, job, at);
+    changeJob(store, job, change, at, note);
   }
   const silent = store.rows(
     "SELECT PandaID, sentAt AS at FROM job WHERE jobStatus = 'sent' AND archived = 0 AND sentAt <= ? ORDER BY sentAt, PandaID",

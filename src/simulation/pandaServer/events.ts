@@ -36,7 +36,8 @@ const rangeRow = z.object({
 /** Reserves the next free ranges; each call gives others. */
 function acquire(call: Call, args: Arguments): Envelope {
   const job = activeJob(call.store, integerOf(args, "job_id") ?? -1);
-  if (job === undefined || !["sent", "running", "starting"].includes(job.jobStatus)) return succeeded([]);
+  const isServed = job !== undefined && ["sent", "running", "starting"].includes(job.jobStatus);
+  if (!isServed || job.commandToPilot === "tobekilled") return succeeded([]);
   const rows = call.store.rows(
     `SELECT * FROM eventRange WHERE PandaID = ? AND status = 0 AND jobsetID = ? AND taskID = coalesce(?, taskID)
      ORDER BY processID LIMIT ?`,

@@ -14,6 +14,7 @@ import {
   required,
   succeeded,
 } from "./operation.ts";
+import { literal } from "./pythonJson.ts";
 
 /** An archived job is shown this long. */
 const SHOWN_MS = 3600 * 1000;
@@ -60,13 +61,24 @@ function setCommand(call: Call, args: Arguments): Envelope {
   return succeeded(null, "command received");
 }
 
-/** The real server answers success false when it worked. */
+/** States in which debug mode can be set. */
+const DEBUGGABLE = ["defined", "activated", "running", "sent", "starting", "assigned"];
+
+/** The real server answers success false when it worked, and true when it did not. */
 function setDebugMode(call: Call, args: Arguments): Envelope {
   const PandaID = integerOf(args, "job_id") ?? -1;
+  const on = args.get("mode") === true;
   const job = activeJob(call.store, PandaID);
-  if (job === undefined) return refused(`PandaID=${PandaID} not found in active DB`);
-  const words = job.specialHandling.split(",").filter((word) => word !== "" && word !== "debug" && word !== "dm");
-  const specialHandling = [...words, ...(args.get("mode") === true ? ["debug"] : [])].join(",");
+  if (job === undefined) return succeeded(null, `PandaID=${PandaID} not found in active DB`);
+  if (!DEBUGGABLE.includes(job.jobStatus)) {
+    const states = literal(DEBUGGABLE);
+    const why = `the job status is ${job.jobStatus} which is not in one of ${states}`;
+    return succeeded(null, `Cannot set debugMode since ${why}`);
+  }
+  const words = job.specialHandling.split(",").filter((word) => word !== "");
+  if (words.includes("debug") === on) return succeeded(null, "Already set accordingly");
+  // Switched on, it takes the place of everything else.
+  const specialHandling = on ? "debug" : words.filter((word) => word !== "debug").join(",");
   changeJob(call.store, job, { specialHandling }, call.now, "debug mode");
   return refused("Succeeded");
 }

@@ -22,8 +22,9 @@ import { REPORT_PARAMETERS, reportedColumns, reportedTime } from "./reportFields
 
 const FAILED_METADATA = "Failed to add meta_data";
 
-const told = (command: string, debugged = false): Envelope =>
-  succeeded(debugged ? { StatusCode: 0, pilotSecrets: "{}", command } : { StatusCode: 0, command });
+/** Secrets go with the word debug, whoever put it there. */
+const told = (command: string): Envelope =>
+  succeeded(command.includes("debug") ? { StatusCode: 0, pilotSecrets: "{}", command } : { StatusCode: 0, command });
 
 /** The standing word for the pilot: told at every update. */
 function commandFor(job: Job): string {
@@ -53,13 +54,15 @@ function takeIn(call: Call, job: Job, status: string, args: Arguments): Envelope
     { status, batchID: textOf(args, "batch_id") ?? "" },
   );
   if (outcome.kind === "conflict") return succeeded({ StatusCode: 30 }, "Database error");
-  if (outcome.kind === "alreadyDone") return told("alreadydone", isDebugged(job));
+  if (outcome.kind === "alreadyDone") return told("alreadydone");
   const final = isFinal(status);
   const report = final ? { reported: status, outputReport: textOf(args, "job_output_report") ?? "" } : {};
+  // The Adder drops a report of another attempt, and one without attempt_nr counts as attempt 0: the job stays holding.
+  const isJudged = final && (integerOf(args, "attempt_nr") ?? 0) === job.attemptNr;
   if (outcome.kind === "ignored") {
     // The real server queues the report of a merging job too, and its Adder then drops it.
     if (final) changeJob(call.store, job, report, call.now, "report");
-    return told(commandFor(job), isDebugged(job));
+    return told(commandFor(job));
   }
   const marked = status === "holding" || status === "transferring";
   const marker = marked ? `set to ${status} by the pilot at ${timeText(call.now)}` : "";
@@ -74,7 +77,7 @@ function takeIn(call: Call, job: Job, status: string, args: Arguments): Envelope
     job,
     {
       ...report,
-      ...(final && { judgeAt: call.now + call.adderDelayMs }),
+      ...(isJudged && { judgeAt: call.now + call.adderDelayMs }),
       jobStatus: next,
       columns: { ...job.columns, ...columns, ...withMarker },
       startTime: startTime ?? (starts ? timeText(call.now) : job.startTime),
@@ -83,7 +86,7 @@ function takeIn(call: Call, job: Job, status: string, args: Arguments): Envelope
     call.now,
     `reported ${status}`,
   );
-  return told(commandFor(job), isDebugged(job));
+  return told(commandFor(job));
 }
 
 function updateJob(call: Call, args: Arguments): Envelope {

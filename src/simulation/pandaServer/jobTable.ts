@@ -199,3 +199,5 @@ export function changeJob(store: Store, job: Job, change: JobChange, at: number,
 /** Whether a word of specialHandling says so; `dm` and `debug` both mean debug mode. */
 export const isDebugged = (job: Job): boolean => /(^|,)(dm|debug)(,|$)/.test(job.specialHandling);
 export const isEventService = (job: Job): boolean => /(^|,)eventservice(,|$)/.test(job.specialHandling);
+/** Production may not do everything to a user's job. */
+export const isOfUser = (job: Job): boolean => job.prodSourceLabel === "user" || job.prodSourceLabel === "panda";

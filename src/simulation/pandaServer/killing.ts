@@ -3,25 +3,60 @@
  */
 import type { Caller } from "./caller.ts";
 import { timeText } from "./clock.ts";
-import { activeJob, changeJob, isEventService, type Job } from "./jobTable.ts";
+import { activeJob, changeJob, isEventService, isOfUser, type Job, type JobChange } from "./jobTable.ts";
 import type { Store } from "./store.ts";
+
+const LONGEST_DIAG = 300;
 
 /** Codes with which a job that was told before is told again. */
 const INSISTENT = [2, 9, 10, 51, 52, 60, 99];
 /** Codes with which production may kill jobs of users. */
 const FOR_USER_JOBS = [2, 4, 7, 8, 9, 10, 50, 51, 52, 91, 99];
-/** Codes that close a job instead of cancelling it, and what they leave on it. */
-const CLOSING: Readonly<Record<number, { readonly jobSubStatus?: string; readonly taskBufferErrorDiag: string }>> = {
-  2: { jobSubStatus: "toreassign", taskBufferErrorDiag: "expired" },
-  4: { jobSubStatus: "toreassign", taskBufferErrorDiag: "expired" },
-  10: { taskBufferErrorDiag: "fast rebrokerage due to Nq/Nr overshoot" },
-  51: { jobSubStatus: "toreassign", taskBufferErrorDiag: "reassigned by JEDI" },
-  55: { jobSubStatus: "taskdone", taskBufferErrorDiag: "killed since task is (almost) done" },
-};
+/** What a code leaves on the job that it ends, where it is more than "killed by". `user` is who kills. */
+function ending(job: Job, user: string, code: number | undefined): JobChange {
+  const left = (jobStatus: string, taskBufferErrorCode: number, diag: string, jobSubStatus?: string): JobChange => {
+    const error = { taskBufferErrorCode, taskBufferErrorDiag: diag.slice(0, LONGEST_DIAG) };
+    return { jobStatus, columns: { ...job.columns, ...error, ...(jobSubStatus !== undefined && { jobSubStatus }) } };
+  };
+  switch (code) {
+    case 2:
+    case 4: {
+      const since = timeText(job.changedAt);
+      return left("closed", 102, `expired in ${job.jobStatus}. status unchanged since ${since}`, "toreassign");
+    }
+    case 3:
+      return left("cancelled", 103, "aborted by ExtIF");
+    case 8: {
+      const diag = `reassigned to another site by rebrokerage. new ${user}`;
+      return { ...left("cancelled", 105, diag), commandToPilot: null };
+    }
+    case 10:
+      return left("closed", 130, "fast rebrokerage due to Nq/Nr overshoot");
+    case 50:
+    case 52:
+      return left("cancelled", 100, user);
+    case 51:
+      return left("closed", 100, "reassigned by JEDI", "toreassign");
+    case 55:
+      return left("closed", 100, "killed since task is (almost) done", "taskdone");
+    case 60:
+      return left("closed", 100, "closed by the pilot");
+    default:
+      return left("cancelled", 100, `killed by ${user}`);
+  }
+}
+
+/** The end of a job that is killed now. A failed one stays failed. */
+export function killed(job: Job, user: string, code: number | undefined, at: number): JobChange {
+  const diag = { taskBufferErrorDiag: `killed by ${user}`.slice(0, LONGEST_DIAG) };
+  const end = job.jobStatus === "failed" ? { columns: { ...job.columns, ...diag } } : ending(job, user, code);
+  const endTime = job.endTime ?? timeText(at);
+  return { commandToPilot: "tobekilled", ...end, archived: true, judgeAt: null, endTime };
+}
 
 function mayKill(job: Job, caller: Caller, code: number | undefined): boolean {
   if (!caller.production) return job.owner === caller.name;
-  if (!["user", "panda"].includes(job.prodSourceLabel)) return true;
+  if (!isOfUser(job)) return true;
   return code !== undefined && FOR_USER_JOBS.includes(code);
 }
 
@@ -43,28 +78,10 @@ export function killJob(store: Store, PandaID: number, caller: Caller, code: num
   const insistent =
     (code !== undefined && INSISTENT.includes(code)) || isEventService(job) || job.jobStatus === "merging";
   if (job.commandToPilot === "tobekilled" && !insistent) return false;
-  const by = `killed by ${caller.dn}`;
-  const told = { commandToPilot: "tobekilled", columns: { ...job.columns, taskBufferErrorDiag: by.slice(0, 300) } };
-  if (!endsAtOnce(job, caller, code)) {
-    changeJob(store, job, told, now, by);
-    return true;
-  }
-  const closing = code === undefined ? undefined : CLOSING[code];
-  const isFailed = job.jobStatus === "failed";
-  const error = isFailed ? {} : { taskBufferErrorCode: 100, ...closing };
-  changeJob(
-    store,
-    job,
-    {
-      ...told,
-      jobStatus: isFailed ? "failed" : closing === undefined ? "cancelled" : "closed",
-      archived: true,
-      judgeAt: null,
-      endTime: job.endTime ?? timeText(now),
-      columns: { ...told.columns, ...error },
-    },
-    now,
-    by,
-  );
+  const user = caller.dn ?? "";
+  const by = `killed by ${user}`;
+  const columns = { ...job.columns, taskBufferErrorDiag: by.slice(0, LONGEST_DIAG) };
+  const told = { commandToPilot: "tobekilled", columns };
+  changeJob(store, job, endsAtOnce(job, caller, code) ? killed(job, user, code, now) : told, now, by);
   return true;
 }

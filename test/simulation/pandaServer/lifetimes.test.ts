@@ -105,7 +105,7 @@ describe("a final report", () => {
     await acquire(1);
     await update({ job_id: 1, job_status: "running" });
     const report = JSON.stringify({ "a.out": whole, "a.log": whole });
-    const final = { job_id: 1, job_status: "finished", job_output_report: report };
+    const final = { job_id: 1, attempt_nr: 1, job_status: "finished", job_output_report: report };
     expect(await update(final)).toEqual(told("NULL"));
     expect(statuses()).toEqual(["holding"]);
     now += ADDER_MS - 1;
@@ -138,9 +138,34 @@ describe("a final report", () => {
     ["events that carry the output", { nEventRanges: 2 }, { "a.log": whole }, "finished"],
   ])("with %s", async (_what, more, report, status) => {
     server.addJobs([{ computingSite: "Q", ...outputs, jobStatus: "running", ...more }]);
-    await update({ job_id: 1, job_status: "finished", job_output_report: JSON.stringify(report) });
+    await update({ job_id: 1, attempt_nr: 1, job_status: "finished", job_output_report: JSON.stringify(report) });
     now += ADDER_MS;
     expect(statuses()).toEqual([status]);
+  });
+});
+
+describe("a final report that nobody judges", () => {
+  it("is one without attempt number: the job stays holding, as on the real server", async () => {
+    server.addJobs([{ computingSite: "Q", ...outputs, jobStatus: "running" }]);
+    const report = { job_id: 1, job_status: "failed", pilot_error_code: 1 };
+    expect(await update(report)).toEqual(told("NULL"));
+    now += 3600_000;
+    expect(statuses()).toEqual(["holding"]);
+    expect(await update({ ...report, attempt_nr: 1 })).toEqual(told("alreadydone"));
+  });
+});
+
+describe("a job that was to be killed", () => {
+  it("is finished when it came to a good end all the same, else cancelled", async () => {
+    server.addJobs([1, 2].map(() => ({ computingSite: "Q", ...outputs, jobStatus: "running" })));
+    await administer(server.url, "kill", { jobIDs: [1, 2] });
+    const report = JSON.stringify({ "a.out": whole, "a.log": whole });
+    for (const job_id of [1, 2]) {
+      const job_status = job_id === 1 ? "finished" : "failed";
+      await update({ job_id, attempt_nr: 1, job_status, job_output_report: report });
+    }
+    now += ADDER_MS;
+    expect(statuses()).toEqual(["finished", "cancelled"]);
   });
 });
 
@@ -155,7 +180,7 @@ describe("the operator", () => {
     expect(statuses()).toEqual(["running", "cancelled", "cancelled"]);
     expect(await update({ job_id: 1, job_status: "running" })).toEqual(told("tobekilled"));
     expect(await update({ job_id: 2, job_status: "starting" })).toEqual(told("tobekilled"));
-    await update({ job_id: 1, job_status: "failed", pilot_error_code: 1201 });
+    await update({ job_id: 1, attempt_nr: 1, job_status: "failed", pilot_error_code: 1201 });
     now += ADDER_MS;
     expect(statuses()).toEqual(["cancelled", "cancelled", "cancelled"]);
   });
