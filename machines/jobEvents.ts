@@ -1,6 +1,6 @@
 /**
- * What a job of the event service knows of its events (lifecycle 4.2): which were reported, what became of their output, and
- * which of them the WMS knows. Part of the job machine; like it, it follows what the agents decided.
+ * What a job of the event service knows of its events (lifecycle 4.2): which were reported, what became of their
+ * output, and which of them the WMS knows. Part of the job machine; like it, it follows what the agents decided.
  */
 import type { EventOf } from "../events/events.ts";
 import type { JobContext } from "./job.ts";

@@ -1,6 +1,7 @@
 /**
- * Events of event service jobs (lifecycle 4.2): what a worker's report means for them, how they follow their output files,
- * and how the WMS is told. Pure but for the telling. An event counts as finished for the WMS only when its output is safe.
+ * Events of event service jobs (lifecycle 4.2): what a worker's report means for them, how they follow their output
+ * files, and how the WMS is told. Pure but for the telling. An event counts as finished for the WMS only when its
+ * output is safe.
  */
 import type { WindrowEvent } from "../../events/events.ts";
 import type { FileGroupContext, FileRow } from "../../machines/fileGroup.ts";
@@ -13,8 +14,8 @@ import { asking } from "./asking.ts";
 type Row = Pick<FileRow, "lfn" | "status" | "eventRangeID">;
 
 /**
- * Events that are new, or were running so far. `outputs` are the events of the same look that change the job's files. An
- * event without output is safe at once, one whose output failed has failed.
+ * Events that are new, or were running so far. `outputs` are the events of the same look that change the job's files.
+ * An event without output is safe at once, one whose output failed has failed.
  */
 export function reportedEvents(
   world: World,

@@ -30,8 +30,8 @@ type Facts = Extract<DictionaryReading, { ok: true }>["job"];
 const none = { n: 0, cores: 0, memory: 0 };
 
 /**
- * Queues with the same endpoint for inputs one after the other: of two jobs that want the same file, the second must see
- * that the first one brings it (2.2).
+ * Queues with the same endpoint for inputs one after the other: of two jobs that want the same file, the second must
+ * see that the first one brings it (2.2).
  */
 function byEndpoint(world: World, ids: readonly (number | string)[]): readonly (readonly string[])[] {
   const groups = new Map<string, string[]>();

@@ -1,6 +1,6 @@
 /**
- * Inputs that several starting jobs want (lifecycle 2.3): who brings a file and who waits for its copy. Pure. It must never
- * let two jobs of one endpoint bring the same file because they decided at the same moment.
+ * Inputs that several starting jobs want (lifecycle 2.3): who brings a file and who waits for its copy. Pure. It must
+ * never let two jobs of one endpoint bring the same file because they decided at the same moment.
  */
 import type { FileRow } from "../../machines/fileGroup.ts";
 import { sharedKey } from "../tallies.ts";
@@ -8,8 +8,8 @@ import type { FileGroup, Job, World } from "../world.ts";
 import type { FileArgument } from "./agent.ts";
 
 /**
- * Jobs that want the same file decide one after the other, before any of them is triggered: so exactly one of them brings
- * it. All others are on their own.
+ * Jobs that want the same file decide one after the other, before any of them is triggered: so exactly one of them
+ * brings it. All others are on their own.
  */
 export function bySharedInputs(
   world: World,
