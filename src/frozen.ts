@@ -1,6 +1,6 @@
 /**
- * The World as plain JSON and back, for snapshots: equal Worlds give equal JSON text. It must never hold what a fold would
- * not give again.
+ * The World as plain JSON and back, for snapshots: equal Worlds give equal JSON text. It must never hold what a fold
+ * would not give again.
  */
 import type { Look } from "../machines/look.ts";
 import { kinds } from "./projection.ts";

@@ -6,7 +6,9 @@ import type { EventOf, WindrowEvent } from "../events/events.ts";
 import { lookSteps } from "../machines/worker.ts";
 import type { Kind, World } from "./world.ts";
 
-/** Takes one step: of which entity, by which name, with which part of the event. It is taken before the next is named. */
+/**
+ * Takes one step: of which entity, by which name, with which part of the event. It is taken before the next is named.
+ */
 export type Visit = (kind: Kind, id: number | string, type: string, part?: unknown) => void;
 
 /** The inputs of a job that ends before its payload are not needed from then on. */

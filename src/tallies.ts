@@ -20,8 +20,8 @@ import {
 } from "./world.ts";
 
 /**
- * Brings the counts up to date after a step of an entity (null: it was thawed). Most steps change nothing that is counted,
- * and then nothing is done.
+ * Brings the counts up to date after a step of an entity (null: it was thawed). Most steps change nothing that is
+ * counted, and then nothing is done.
  */
 export function tally(world: World, kind: Kind, entity: Entity<unknown>, step: string | null): void {
   if (kind === "job") tallyJob(world, entity as Job);

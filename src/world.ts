@@ -180,7 +180,9 @@ export function statusOf(job: Job): string {
   return startingLives.has(job.state.life) ? "starting" : "running";
 }
 
-/** The status that the WMS is told (lifecycle 1.2). `told`: events that it took just now and that count as owed still. */
+/**
+ * The status that the WMS is told (lifecycle 1.2). `told`: events that it took just now and that count as owed still.
+ */
 export function reportedStatusOf(job: Job, told = 0): string {
   const { life } = job.state;
   const moving = life === "toTransfer" || life === "transferring";

@@ -1,5 +1,6 @@
 /**
- * Processes that belong to another one: they stop when their standard input closes, which it does however that one ends.
+ * Processes that belong to another one: they stop when their standard input closes, which it does however that one
+ * ends.
  */
 import { stdin } from "node:process";
 import { Option } from "commander";

@@ -1,6 +1,6 @@
 /**
- * The communicator as a plug-in section: [communicator] says which, [pandacon] and [master] give its options (config 3.5).
- * The result holds secrets: it goes to the plug-in alone.
+ * The communicator as a plug-in section: [communicator] says which, [pandacon] and [master] give its options (config
+ * 3.5). The result holds secrets: it goes to the plug-in alone.
  */
 import type { PluginDefinition } from "../plugins/load.ts";
 import type { InstanceConfig } from "./schema.ts";

@@ -1,6 +1,6 @@
 /**
- * The demo: a stand-in PanDA server, a daemon with three queues, and jobs with real payloads, from the first request to the
- * verified log. Killed at any moment and started again on the same directory, it goes on where it stood.
+ * The demo: a stand-in PanDA server, a daemon with three queues, and jobs with real payloads, from the first request to
+ * the verified log. Killed at any moment and started again on the same directory, it goes on where it stood.
  */
 import { mkdirSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";

@@ -1,6 +1,6 @@
 /**
- * Judges the demo: does the server's final view equal what the job set expects, are the outputs what they must be, was no
- * worker submitted twice? Every complaint names the job or worker.
+ * Judges the demo: does the server's final view equal what the job set expects, are the outputs what they must be, was
+ * no worker submitted twice? Every complaint names the job or worker.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * The two processes of the demo: the stand-in server and the daemon. Both end when the demo does, however it ends, because
- * they watch the pipe that is their standard input. It must never touch a process that it has not started.
+ * The two processes of the demo: the stand-in server and the daemon. Both end when the demo does, however it ends,
+ * because they watch the pipe that is their standard input. It must never touch a process that it has not started.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -103,7 +103,10 @@ export async function liveThrough(dir: string, jobs: number): Promise<Lives> {
   return { perSecond: jobs / seconds, records, bytes };
 }
 
-/** Time per job with ten times as many jobs, over the time per job: what Windrow does for a job must not grow with others. */
+/**
+ * Time per job with ten times as many jobs, over the time per job: what Windrow does for a job must not grow with
+ * others.
+ */
 export async function benchGrowth(jobs = 10_000): Promise<Figure> {
   const few = await inTemporary((dir) => liveThrough(dir, jobs));
   const many = await inTemporary((dir) => liveThrough(dir, 10 * jobs));

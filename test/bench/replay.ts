@@ -1,6 +1,6 @@
 /**
- * What a start costs over what no start can avoid: from the stored bytes of whole lives to the World (reading from SQLite,
- * hash, JSON, envelope, chain, schemas, machines), against JSON.parse and SHA-256 of the same bytes in memory.
+ * What a start costs over what no start can avoid: from the stored bytes of whole lives to the World (reading from
+ * SQLite, hash, JSON, envelope, chain, schemas, machines), against JSON.parse and SHA-256 of the same bytes in memory.
  */
 import { parseEvents } from "../../events/events.ts";
 import { hashOf } from "../../src/log/record.ts";

@@ -1,6 +1,6 @@
 /**
- * Late binding and refill (lifecycle 3.8), which the original means and cannot do (D3, D4): workers are submitted without
- * jobs, and a payload that asks gets some.
+ * Late binding and refill (lifecycle 3.8), which the original means and cannot do (D3, D4): workers are submitted
+ * without jobs, and a payload that asks gets some.
  */
 import { describe, expect, it } from "vitest";
 import { answered, threw } from "../agents/drive.ts";

@@ -1,6 +1,7 @@
 /**
  * Dummy communicator: a WMS in memory that accepts everything. It hands out as many jobs as its option `nJobs` says, so
- * that a queue can be measured without a server. It keeps its count in the instance and must never be used for real jobs.
+ * that a queue can be measured without a server. It keeps its count in the instance and must never be used for real
+ * jobs.
  */
 import { z } from "zod";
 import type { Communicator, JobReply, JobsRequest, JobUpdate, PluginOptions, Verdict, WmsAnswer } from "../contract.ts";

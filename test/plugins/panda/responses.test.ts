@@ -43,7 +43,8 @@ function updated(pair: Pair, said: Envelope): Outcome {
     data: z.object({ StatusCode: z.number(), command: z.string().optional() }).nullable(),
   });
   const entries = z.array(entry).parse(said.data ?? []);
-  // An element that is malformed on purpose is never sent: the recorded entries are for more jobs than were asked about.
+  // An element that is malformed on purpose is never sent: the recorded entries are for more jobs than were asked
+  // about.
   if (said.success && sendable.length > 0 && entries.length !== sendable.length)
     return { fails: /the data are not what \/api\/v1 says/ };
   return {

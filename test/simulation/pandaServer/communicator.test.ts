@@ -1,4 +1,7 @@
-/** Windrow's own communicator speaks with the stand-in as it does with a real server: every method once, in a job's order. */
+/**
+ * Windrow's own communicator speaks with the stand-in as it does with a real server: every method once, in a job's
+ * order.
+ */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

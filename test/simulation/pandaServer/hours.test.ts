@@ -1,4 +1,6 @@
-/** What the recording could not show because it takes hours, or the second time of something. The clock is a variable. */
+/**
+ * What the recording could not show because it takes hours, or the second time of something. The clock is a variable.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,6 +1,6 @@
 /**
- * What takes time or comes from the operator: a sent job that times out, a final report and its judgement, a kill, and the
- * administrative side. The clock is a variable; nothing waits.
+ * What takes time or comes from the operator: a sent job that times out, a final report and its judgement, a kill, and
+ * the administrative side. The clock is a variable; nothing waits.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

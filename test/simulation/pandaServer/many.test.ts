@@ -1,6 +1,6 @@
 /**
- * Ten thousand jobs: a call costs what it costs with few, as a ratio of two servers measured in turns in one run, and the
- * counters behind the statistics stay true.
+ * Ten thousand jobs: a call costs what it costs with few, as a ratio of two servers measured in turns in one run, and
+ * the counters behind the statistics stay true.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

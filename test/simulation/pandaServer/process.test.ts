@@ -1,4 +1,6 @@
-/** `windrow panda-server` as a process of its own: its line, its end, and that kill -9 loses nothing that was answered. */
+/**
+ * `windrow panda-server` as a process of its own: its line, its end, and that kill -9 loses nothing that was answered.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
