@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as ratchet from "./tidy/ratchet.ts";
+import { rewrapped } from "./tidy/rewrap.ts";
 import { checkSource, checkText, type Finding, type Grants } from "./tidy/rules.ts";
 import { bad, good } from "./tidy/snippets.ts";
 import { functionsOf, importsOf, read, type Source } from "./tidy/source.ts";
@@ -107,6 +108,27 @@ describe("the rules", () => {
     expect(show(checkSource(long, grants(309)))).toContainEqual(expect.stringContaining("310 lines, at most 309"));
     expect(show(looseGrants([long], grants(320)))).toEqual([expect.stringContaining("needs 310 only")]);
     expect(show(looseGrants([], grants(320)))).toEqual([expect.stringContaining("remove it")]);
+  });
+});
+
+describe("breaking comments", () => {
+  const words = (n: number) => Array.from({ length: n }, (_, i) => `word${i}`).join(" ");
+
+  it("leaves none wider than a line may be, and every word where it was", () => {
+    const list = `  // - ${words(30)}\n  //   ${words(3)}`;
+    const text = `/** ${words(40)} */\nconst a = 1; // b\n${list}\n/**\n * ${words(20)}\n * c\n */\n`;
+    const wrapped = rewrapped(text);
+    expect(wrapped.split("\n").filter((line) => line.length > 120)).toEqual([]);
+    expect(wrapped.match(/\w+/g)).toEqual(text.match(/\w+/g));
+    expect(wrapped).toMatch(/^ {2}\/\/ - word0 .*\n {2}\/\/ {3}word/m);
+    expect(rewrapped(wrapped)).toBe(wrapped);
+  });
+
+  it("leaves code and texts alone", () => {
+    const text = `const a = "${words(40)}";\nconst b = \`\n * ${words(3)}\n\`;\n`;
+    expect(rewrapped(text)).toBe(text);
+    const pageLike = `const a = \`\n * ${words(40)}\n\`;\n`;
+    expect(rewrapped(pageLike)).toBe(pageLike);
   });
 });
 

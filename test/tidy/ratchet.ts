@@ -5,13 +5,12 @@
 
 /** Lines a file may have (all others: 300). */
 export const longFiles: Readonly<Record<string, number>> = {
-  "machines/job.ts": 512,
-  "machines/worker.ts": 430,
+  "machines/job.ts": 525,
+  "machines/worker.ts": 462,
   "src/calls.ts": 345,
   "src/config/sections.ts": 303,
   "src/log/sqlite.ts": 316,
   "src/plugins/contract.ts": 600,
-  "src/projection.ts": 329,
   "test/log/suite.ts": 306,
   "test/plugins/communicatorSuite.ts": 354,
   "test/plugins/sharedFile/read.test.ts": 489,
@@ -25,28 +24,17 @@ export const longFunctions: Readonly<Record<string, number>> = {
 
 /** Lines of a file that may be wider than 120 characters: comments and texts, which the formatter leaves alone. */
 export const wideLines: Readonly<Record<string, number>> = {
-  "src/agents/jobFetcher.ts": 1,
-  "src/cli/attached.ts": 1,
   "src/cli/run.ts": 1,
   "src/cli/verify.ts": 2,
-  "src/config/communicator.ts": 1,
   "src/configure.ts": 1,
-  "src/demo/demo.ts": 1,
-  "src/demo/judge.ts": 1,
-  "src/demo/processes.ts": 1,
   "src/log/place.ts": 1,
   "src/log/replay.ts": 2,
-  "src/plugins/dummy/communicator.ts": 1,
   "src/simulation/pandaServer/adder.ts": 1,
   "src/simulation/pandaServer/startPage.ts": 1,
   "test/config/instance.test.ts": 2,
   "test/config/queues.test.ts": 1,
   "test/plugins/local/submitter.test.ts": 2,
-  "test/plugins/panda/responses.test.ts": 1,
-  "test/simulation/pandaServer/communicator.test.ts": 1,
-  "test/simulation/pandaServer/lifetimes.test.ts": 1,
-  "test/simulation/pandaServer/many.test.ts": 1,
-  "test/simulation/pandaServer/process.test.ts": 1,
+  "test/projection/recount.ts": 1,
 };
 
 /** Exports that are written and not used yet, by file. An entry goes as soon as somebody uses it. */

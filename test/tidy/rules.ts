@@ -153,7 +153,7 @@ const longFunction: Granted = (source, { longFunctions }) => {
 
 const wideLine: Granted = ({ path, text }, { wideLines }) => {
   const wide = text.split("\n").flatMap((line, i) => {
-    const todo = `${line.length} characters, at most ${maxLineWidth}: break it`;
+    const todo = `${line.length} characters, at most ${maxLineWidth}: break it (\`npm run format\` breaks comments)`;
     return line.length > maxLineWidth ? [{ path, line: i + 1, rule: "line width", todo }] : [];
   });
   return wide.slice(wideLines[path] ?? 0);
