@@ -36,7 +36,8 @@ export function recounted(world: World): Numbers {
     const { queue, jobType, resourceType, pilotType, nCore, minRamCount } = worker.ctx;
     const [status, asks] = [workerStatusOf(worker), wantsJobs(worker)];
     if (asks) add(askingWorkers, queue, [1]);
-    const key = `${queue}:${status === "ready" && !asks ? "running" : status}|${jobType}|${resourceType}|${pilotType ?? ""}`;
+    const counted = status === "ready" && !asks ? "running" : status;
+    const key = `${queue}:${counted}|${jobType}|${resourceType}|${pilotType ?? ""}`;
     add(workerTallies, key, [1, nCore ?? 0, minRamCount ?? 0]);
   }
   for (const { ctx } of world.calls.values()) if (ctx.PandaID !== null) add(unsettledJobs, `${ctx.PandaID}`, [1]);
