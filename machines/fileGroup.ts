@@ -14,6 +14,9 @@ export interface FileRow extends FileRowEvent {
   groupID?: string;
   groupStatus?: string;
   groupUpdateAt?: number;
+  /** Where a stager stored it, for the WMS (4.2). */
+  objstoreID?: number;
+  pathConvention?: number;
   fileAttributes?: Record<string, unknown>;
   attemptNr: number;
   todelete: boolean;

@@ -21,9 +21,14 @@ export interface RangeRow {
 /** Whether the WMS is to be told of it. */
 export const isOwed = ({ subStatus }: RangeRow): boolean => subStatus === "finished" || subStatus === "failed";
 
+/** What is known of an event. A payload may give it any name, also one that every object has. */
+export function rangeOf({ ranges }: JobContext, id: string): RangeRow | undefined {
+  return Object.hasOwn(ranges, id) ? ranges[id] : undefined;
+}
+
 /** Changes one row, and with it the count of those that the WMS is to be told of. */
 function put(job: JobContext, id: string, row: RangeRow): void {
-  const before = job.ranges[id];
+  const before = rangeOf(job, id);
   job.rangesOwed += Number(isOwed(row)) - Number(before !== undefined && isOwed(before));
   job.ranges[id] = row;
 }
@@ -37,13 +42,13 @@ export const eventEvolutions: { [type: string]: (job: JobContext, step: Step) =>
   "job.eventsMoved": (job, { event }) => {
     const { eventRangeIDs, status } = event as EventOf<"job.eventsMoved">;
     for (const id of eventRangeIDs) {
-      const row = job.ranges[id];
+      const row = rangeOf(job, id);
       if (row) put(job, id, { ...row, eventStatus: status, subStatus: status });
     }
   },
   "job.eventsTold": (job, { event }) => {
     for (const id of (event as EventOf<"job.eventsTold">).eventRangeIDs) {
-      const row = job.ranges[id];
+      const row = rangeOf(job, id);
       if (row) put(job, id, { ...row, subStatus: "done" });
     }
   },

@@ -217,7 +217,12 @@ const evolutions: Evolve = {
     worker.report = tried(at);
   },
   "worker.eventsReceived": (worker, { event }) => {
-    worker.eventRanges = (event as EventOf<"worker.eventsReceived">).ranges;
+    // A long answer comes in pieces.
+    const all = { ...worker.eventRanges };
+    for (const [PandaID, ranges] of Object.entries((event as EventOf<"worker.eventsReceived">).ranges)) {
+      all[PandaID] = [...(all[PandaID] ?? []), ...ranges];
+    }
+    worker.eventRanges = all;
   },
   "worker.eventsUnfed": (worker, { at }) => {
     worker.feed = troubled(at);

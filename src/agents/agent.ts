@@ -9,6 +9,7 @@ import type { FileData } from "../specs/fileSpec.ts";
 import type { JobData } from "../specs/jobSpec.ts";
 import type { WorkerChanges, WorkerData } from "../specs/workSpec.ts";
 import type { World } from "../world.ts";
+import { inPieces } from "./pieces.ts";
 
 /** A file as handed to a plug-in, with the key of its row. */
 export interface FileArgument extends FileData {
@@ -120,9 +121,9 @@ export function* callAll(calls: readonly Call[]): Part<readonly Reply[]> {
   return (yield { ask: "calls", calls }) as readonly Reply[];
 }
 
-/** Appends one decision; resumed when it is durable and folded. */
+/** Appends one decision, its long events in pieces; resumed when it is durable and folded. */
 export function* record(shard: number, cause: string, events: readonly WindrowEvent[]): Part<void> {
-  if (events.length > 0) yield { ask: "record", shard, cause, events };
+  if (events.length > 0) yield { ask: "record", shard, cause, events: events.flatMap(inPieces) };
 }
 
 /** What the core may know of a plug-in without calling it. */

@@ -5,7 +5,7 @@
  */
 import type { WindrowEvent } from "../../events/events.ts";
 import type { FileGroupContext, FileRow } from "../../machines/fileGroup.ts";
-import { isOwed, type RangeRow } from "../../machines/jobEvents.ts";
+import { isOwed, type RangeRow, rangeOf } from "../../machines/jobEvents.ts";
 import type { ReportedEvent, Verdict, WmsAnswer } from "../plugins/contract.ts";
 import type { Job, World } from "../world.ts";
 import { type Call, callAll, type FileArgument, type Part, type Reply } from "./agent.ts";
@@ -28,8 +28,9 @@ export function reportedEvents(
   const files = outputsByRange(world, job, outputs);
   const ranges = new Map<string, { eventRangeID: string } & RangeRow>();
   for (const { eventRangeID, eventStatus, coreCount, cpuConsumptionTime, loss } of all) {
-    const known = ranges.get(eventRangeID) ?? job.ctx.ranges[eventRangeID];
-    if (known && known.eventStatus !== "running") continue;
+    const known = ranges.get(eventRangeID) ?? rangeOf(job.ctx, eventRangeID);
+    // No object can hold a row of the second name: it would become the prototype of all rows. The WMS names none so.
+    if ((known && known.eventStatus !== "running") || eventRangeID === "__proto__") continue;
     const file = files.get(eventRangeID);
     const status = eventStatus === "finished" && file?.status === "failed" ? "failed" : eventStatus;
     const isMoving = status === "finished" && file !== undefined && file.status !== "finished";
@@ -67,18 +68,28 @@ export function movedEvents(
   files: readonly FileArgument[],
 ): WindrowEvent[] {
   const { PandaID, ranges } = job.ctx;
-  if (!group || files.length === 0 || Object.keys(ranges).length === 0) return [];
-  const inside = rangesByZip(group);
+  if (!group || files.length === 0 || isEmpty(ranges)) return [];
+  // Most transfers are of plain files; only a zip file is worth a walk through all files of the job.
+  const inside = files.some(({ isZip }) => isZip === 1) ? rangesByZip(group) : none;
   const byStatus = new Map<string, string[]>();
   for (const { key, eventRangeID, status } of files) {
     for (const id of new Set([...(eventRangeID === undefined ? [] : [eventRangeID]), ...(inside.get(key) ?? [])])) {
-      const row = ranges[id];
+      const row = rangeOf(job.ctx, id);
       if (!row || row.eventStatus === "failed" || row.subStatus === "done") continue;
       if (row.eventStatus === status && row.subStatus === status) continue;
-      byStatus.set(status, [...(byStatus.get(status) ?? []), id]);
+      const moved = byStatus.get(status);
+      if (moved) moved.push(id);
+      else byStatus.set(status, [id]);
     }
   }
   return [...byStatus].map(([status, eventRangeIDs]) => ({ type: "job.eventsMoved", PandaID, eventRangeIDs, status }));
+}
+
+const none: ReadonlyMap<string, readonly string[]> = new Map();
+
+function isEmpty(of: object): boolean {
+  for (const _ in of) return false;
+  return true;
 }
 
 /** Key of a zip file -> event ranges of what it holds. */
@@ -135,13 +146,13 @@ interface Item {
 function itemsOf(world: World, job: Job): readonly Item[] {
   const group = world.filesOf(job.ctx.PandaID, "out")?.ctx;
   const zips = zipsByRange(group);
-  const items = new Map<string, Item>();
+  const items = new Map<string | undefined, Item>();
   let n = 0;
   for (const [id, row] of Object.entries(job.ctx.ranges)) {
     if (!isOwed(row)) continue;
     if (++n > eventsAtOnce) break;
-    const key = zips.get(id) ?? "";
-    const item = items.get(key) ?? { rows: [], zipFile: zipOf(group?.files[key]) };
+    const key = zips.get(id);
+    const item = items.get(key) ?? { rows: [], zipFile: key === undefined ? undefined : zipOf(group?.files[key]) };
     item.rows.push([id, row]);
     items.set(key, item);
   }
@@ -159,12 +170,13 @@ function zipsByRange(group: FileGroupContext | undefined): ReadonlyMap<string, s
 
 function zipOf(zip: FileRow | undefined): Item["zipFile"] {
   if (zip?.status !== "finished") return undefined;
-  const [kind, sum] = zip.chksum?.split(":") ?? [];
-  const checksum = sum === undefined ? {} : { [kind === "md" ? "md5" : "adler32"]: sum };
-  const objstoreID = zip.fileAttributes?.["objstoreID"];
+  const [kind, sum = kind] = zip.chksum?.split(":") ?? [];
+  const checksum = sum ? { [kind === "md" || kind === "md5" ? "md5" : "adler32"]: sum } : {};
+  const { objstoreID, pathConvention } = zip;
+  const store = pathConvention === undefined ? `${objstoreID}` : `${objstoreID}/${pathConvention}`;
   return {
     lfn: zip.lfn,
-    ...(objstoreID === undefined ? {} : { objstoreID: String(objstoreID) }),
+    ...(objstoreID === undefined ? {} : { objstoreID: store }),
     ...(zip.fsize ? { fsize: zip.fsize } : {}),
     ...checksum,
   };

@@ -138,6 +138,8 @@ function jobEvents(world: World, told: readonly Told[], remaining: ReadonlyMap<n
     if (ids.length > 0) events.push({ type: "job.eventsTold", PandaID: job.ctx.PandaID, eventRangeIDs: [...ids] });
   }
   events.push(...reports("job.closed", closed), ...reports("job.told", open));
+  const behind = open.filter(isBehind);
+  if (behind.length > 0) events.push({ type: "job.reportOwed", PandaIDs: behind.map(idOf) });
   for (const [why, ones] of grouped(current, (one) => (isTaken(one) ? null : whyNot(one)))) {
     events.push({ type: "job.untold", PandaIDs: ones.map(idOf), why });
   }
@@ -154,6 +156,13 @@ function jobEvents(world: World, told: readonly Told[], remaining: ReadonlyMap<n
     ),
   ];
 }
+
+/**
+ * A job that has ended and of whose events the WMS took some, but not all: the others are told at once (1.10, step 2).
+ * Where it took none, it is asked again in its time; else it would be asked without a pause for as long as it is silent.
+ */
+const isBehind = ({ job: { ctx }, events }: Told): boolean =>
+  ctx.verdict !== null && events.length > 0 && ctx.rangesOwed > events.length;
 
 const idOf = ({ job }: Told): number => job.ctx.PandaID;
 const whyNot = ({ reply }: Told): string =>

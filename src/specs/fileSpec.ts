@@ -28,6 +28,9 @@ export interface FileData {
   groupStatus?: string | undefined;
   /** Epoch milliseconds of the last change of the group fields. */
   groupUpdateAt?: number | undefined;
+  /** Object store that has it, and how names are made there; a stager sets them. */
+  objstoreID?: number | undefined;
+  pathConvention?: number | undefined;
   /** How often stage-out was tried since the last success (lifecycle 2.4). */
   attemptNr: number;
   /** Attributes as the payload reported them. */
@@ -44,6 +47,8 @@ export const settable = [
   "groupID",
   "groupStatus",
   "groupUpdateAt",
+  "objstoreID",
+  "pathConvention",
   "attemptNr",
   "fileAttributes",
 ] as const;
