@@ -332,6 +332,7 @@ const anytime = {
   ...eventsAnytime,
 };
 const killable = { "job.killAsked": stay, "job.killed": to("killed") };
+const making = { "job.makingSkipped": stay, "job.makingTroubled": stay };
 const staging = {
   "job.stageOutTriggered": stay,
   "job.stageOutChecked": stay,
@@ -348,8 +349,7 @@ const withWorker = {
   ...staging,
   "job.eventsReported": stay,
   "job.bound": stay,
-  "job.makingSkipped": stay,
-  "job.makingTroubled": stay,
+  ...making,
   "job.submitted": stay,
   "job.workerMissed": stay,
   "job.submissionPostponed": stay,
@@ -429,9 +429,9 @@ export const jobMachine = setup({
           on: {
             ...anytime,
             ...killable,
+            ...making,
             "job.bound": to("submitting"),
-            "job.makingSkipped": stay,
-            "job.makingTroubled": stay,
+            "job.submissionTroubled": stay, // of further workers that were given up with the first
             "job.makingFailed": to("failedToMake"),
           },
         },
