@@ -21,7 +21,7 @@ import { Store } from "./store.ts";
 import { type View, view } from "./view.ts";
 
 /** Longer bodies are read and thrown away; what they meant is refused by their size. */
-const LARGEST_KEPT = 128 * 1024 * 1024;
+const LARGEST_KEPT = 100 * 1024 * 1024;
 
 export interface PandaServerOptions {
   /** Where the state is kept; made if it is not there. */
