@@ -88,6 +88,15 @@ export const workerEvents = [
     workers: z.array(look),
     unchanged: z.array(workerID),
   }),
+  /**
+   * The batch system says that it has ended, for the first time. In the log before the payload's report is read and
+   * post-processed, because a batch system may forget its workers meanwhile (C16).
+   */
+  one("worker.endSaid", {
+    status: z.enum(["finished", "failed", "cancelled"]),
+    diag: z.string(),
+    changes: workerChanges.optional(),
+  }),
   /** The look failed; the workers are looked at again after lockInterval. */
   many("worker.lookTroubled", { why: z.string() }),
   many("worker.killMarked", { why: z.string(), error: coded.optional() }),

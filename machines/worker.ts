@@ -48,6 +48,8 @@ export interface WorkerContext {
   /** Name of the step that last gave it a status: a look that gives another one is told to the WMS at once. */
   seen: string | null;
   finalStatus: "finished" | "failed" | "cancelled" | null;
+  /** First final status that the batch system gave, whether or not that look came to its end (C16). */
+  endSaid: "finished" | "failed" | "cancelled" | null;
   postProcessed: boolean;
   /** 0 none, 1 runs on events, 2 wants more (4.1). */
   eventsRequest: number;
@@ -98,6 +100,7 @@ export const blankWorker = (workerID: number): WorkerContext => ({
   checkedAt: null,
   seen: null,
   finalStatus: null,
+  endSaid: null,
   postProcessed: false,
   eventsRequest: 0,
   eventsRequestParams: null,
@@ -191,6 +194,12 @@ const evolutions: Evolve = {
   },
   "worker.absent": (worker, { at }) => {
     worker.prepare = soon(at);
+  },
+  "worker.endSaid": (worker, { event }) => {
+    const { status, diag, changes } = event as EventOf<"worker.endSaid">;
+    applyChanges(worker, changes);
+    worker.endSaid ??= status;
+    if (diag !== "") worker.diag = diag.slice(0, 500);
   },
   "worker.lookTroubled": (worker, { at }) => {
     worker.check = troubled(at);
@@ -305,6 +314,7 @@ const reports = { "worker.told": stay, "worker.untold": stay };
 const active = {
   ...reports,
   "worker.unchanged": stay,
+  "worker.endSaid": stay,
   "worker.lookTroubled": stay,
   "worker.killMarked": stay,
   "worker.killSent": stay,

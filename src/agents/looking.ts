@@ -64,7 +64,7 @@ export function judge({ worker, answer, report }: Seen, judging: Judging): Judge
   const { ctx } = worker;
   const current = workerStatusOf(worker) as WorkerLook["status"];
   const checked = answer !== undefined && answer.status !== null;
-  const lost = answer !== undefined && answer.status === null && isLost(worker, judging);
+  const lost = answer !== undefined && answer.status === null && ctx.endSaid === null && isLost(worker, judging);
   const death = lost
     ? killed("consecutive worker check failures", answer.diag)
     : ending(worker, answer, report, judging);
@@ -74,7 +74,9 @@ export function judge({ worker, answer, report }: Seen, judging: Judging): Judge
   const wantsPostProcessing = finalStatus !== null && !reported && !ctx.postProcessed;
   const open = finalStatus !== null && (reported || !ctx.postProcessed);
   const status = open ? (current === "running" ? "running" : "idle") : settled(current, said);
-  const diag = death?.error?.diag ?? answer?.diag;
+  // After a forgotten end, what was said with it counts.
+  const heard = ctx.endSaid !== null && !checked ? (ctx.diag ?? undefined) : undefined;
+  const diag = death?.error?.diag ?? heard ?? answer?.diag;
   const changes = changesOf(worker, answer, report, finalStatus, diag ?? "", death?.error !== undefined);
   const look: Draft = {
     workerID: ctx.workerID,
@@ -113,8 +115,9 @@ function settled(current: WorkerLook["status"], said: string): WorkerLook["statu
 }
 
 function statusSaid(worker: Worker, answered: string | null, report: WorkerReport, current: string): string {
-  const { finalStatus, hasJob, mapType } = worker.ctx;
-  if (finalStatus !== null) return finalStatus;
+  const { finalStatus, endSaid, hasJob, mapType } = worker.ctx;
+  const end = finalStatus ?? endSaid;
+  if (end !== null) return end;
   if (hasJob || mapType === "NoJob" || over.has(answered ?? "")) return answered ?? current;
   // Late binding: it waits in the batch system until its payload asks for jobs, then for them.
   return report.jobsRequested ? "ready" : current;

@@ -22,6 +22,7 @@ import { workerArgument } from "./handing.ts";
 import { givenBack } from "./lateBinding.ts";
 import { type Judgement, judge, type Seen } from "./looking.ts";
 import { observed } from "./observation.ts";
+import { plain } from "./submission.ts";
 
 const lookAtWorkers: Duty = {
   name: "lookAtWorkers",
@@ -45,6 +46,7 @@ const lookAtWorkers: Duty = {
     const key = `look:${queue}:${now}`;
     const shard = world.shardOf(queue);
     const answers = yield* askBatchSystem(workers, world, key);
+    yield* record(shard, key, ends(world, answers.said));
     const asked = workers.filter((worker) => !answers.troubled.has(worker.ctx.workerID));
     const reports = yield* askPayloads(world, asked, now);
     const { checkTimeout } = yield* traits(queue, "monitor");
@@ -95,8 +97,10 @@ function withSiblings(world: World, ids: readonly number[]): Worker[] {
     });
 }
 
+type Answers = ReadonlyMap<number, NonNullable<Seen["answer"]>>;
+
 interface Said {
-  readonly said: ReadonlyMap<number, { readonly status: string | null; readonly diag: string }>;
+  readonly said: Answers;
   readonly troubled: ReadonlyMap<number, string>;
 }
 
@@ -147,6 +151,15 @@ function* askBatchSystem(
     said.set(ctx.workerID, changes ? { ...answer, changes } : answer);
   });
   return { said, troubled, changes: reply.workers };
+}
+
+/** Ends that are heard of for the first time. */
+function ends(world: World, said: Answers): EventOf<"worker.endSaid">[] {
+  return [...said].flatMap(([workerID, { status, diag, changes }]): EventOf<"worker.endSaid">[] => {
+    if (status !== "finished" && status !== "failed" && status !== "cancelled") return [];
+    if (world.workers.get(workerID)?.ctx.endSaid !== null) return [];
+    return [{ type: "worker.endSaid", workerID, status, diag, ...(changes ? { changes: plain(changes) } : {}) }];
+  });
 }
 
 /** Statuses that a monitor may give (lifecycle 3.1). */

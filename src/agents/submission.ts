@@ -76,7 +76,8 @@ function activeBeside(world: World, job: Job, { ctx }: Worker, failed: ReadonlyS
   return world.activeWorkersOf(job.ctx).length + before;
 }
 
-const plain = (changes: WorkerChanges): NonNullable<EventOf<"worker.submitted">["changes"]> =>
+/** Changes of a plug-in as the log has them. */
+export const plain = (changes: WorkerChanges): NonNullable<EventOf<"worker.submitted">["changes"]> =>
   JSON.parse(JSON.stringify(changes));
 
 /** Event ranges to ask for at once (lifecycle 4.1, prefetch). */

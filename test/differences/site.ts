@@ -8,7 +8,9 @@ import type { Answered, Call, Reply, Traits } from "../../src/agents/agent.ts";
 import type { AgentName } from "../../src/agents/roster.ts";
 import type { Plugins } from "../../src/calls.ts";
 import { instanceSchema } from "../../src/config/sections.ts";
+import { LogFault } from "../../src/log/faults.ts";
 import { memoryStore, openMemoryLog } from "../../src/log/memory.ts";
+import { decode } from "../../src/log/record.ts";
 import { type MethodName, methods, type WorkerReport } from "../../src/plugins/contract.ts";
 import { type Engine, openEngine } from "../../src/windrow.ts";
 import { answered, queueConfig, start } from "../agents/drive.ts";
@@ -69,6 +71,8 @@ export class Site implements Plugins {
   readonly #options: SiteOptions;
   readonly #store = memoryStore(shards);
   readonly #jobs: unknown[];
+  /** From now on the log cannot be written: nobody knows what became of an append. */
+  broken = false;
   #boots = 0;
   #deadly: { readonly method: MethodName; readonly reached: () => void } | undefined;
 
@@ -88,8 +92,12 @@ export class Site implements Plugins {
     const { queue, cfg } = this.#options;
     if (this.#boots > 0) this.engine.journal.detach();
     this.#boots += 1;
+    this.broken = false;
+    const log = openMemoryLog(this.#store);
+    const append: typeof log.append = (shard, record) =>
+      this.broken ? Promise.reject(new LogFault("disk", "no space left")) : log.append(shard, record);
     this.engine = await openEngine({
-      log: openMemoryLog(this.#store),
+      log: { ...log, append },
       plugins: this,
       now: () => this.now,
       owner: `boot ${this.#boots}`,
@@ -108,13 +116,34 @@ export class Site implements Plugins {
 
   /** The agent makes this call, its effect takes place, and the process dies before it knows. The next one starts. */
   async dieAfter(agent: AgentName, method: MethodName): Promise<void> {
+    await this.hangAfter(agent, method);
+    await this.restart();
+  }
+
+  /** The agent makes this call, its effect takes place, and the answer never comes. */
+  async hangAfter(agent: AgentName, method: MethodName): Promise<void> {
     const reached = new Promise<void>((resolve) => {
       this.#deadly = { method, reached: resolve };
     });
     void this.engine.cycle(agent);
     await reached;
     this.#deadly = undefined;
+  }
+
+  /** The process died before the last `n` decisions about the queue were durable. The next one starts. */
+  async forget(n: number): Promise<void> {
+    const records = this.#store.shards[1];
+    records?.splice(records.length - n);
     await this.restart();
+  }
+
+  /** Decisions about the queue that are in the log, each as the names of its events. */
+  decisions(): string[][] {
+    return (this.#store.shards[1] ?? []).flatMap(({ bytes, hash }) => {
+      const decoded = decode(bytes, hash);
+      if (!decoded.ok || decoded.record.kind !== "decision") return [];
+      return [decoded.record.events.map((event) => (event as WindrowEvent).type)];
+    });
   }
 
   later(seconds: number): void {
