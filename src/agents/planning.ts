@@ -9,8 +9,8 @@ import type { WorkerDraft } from "../plugins/contract.ts";
 import { queuedOf } from "../rules.ts";
 import { type PlanEntry, planWorkers } from "../sizing/plan.ts";
 import { type Chunk, chunkJobs, type MakerNumbers, sizeDynamically, workerCounts } from "../sizing.ts";
-import { resolveAccessPoint } from "../specs/accessPoint.ts";
 import type { World } from "../world.ts";
+import { resolveAccessPoint } from "./accessPoint.ts";
 import {
   call,
   callAll,

@@ -4,7 +4,7 @@
  * cannot be known waits for the operator, unless the queue says `onUnknown: resubmit`.
  */
 import type { WindrowEvent } from "../../events/events.ts";
-import { type Found, type MethodContract, methods } from "../plugins/contract.ts";
+import type { Found, PluginKind } from "../plugins/contract.ts";
 import type { Call, Worker, World } from "../world.ts";
 import { call, type Duty, type Part, type Reply, type Run, record, traits } from "./agent.ts";
 import { workerArgument } from "./handing.ts";
@@ -23,11 +23,11 @@ const recoverCalls: Duty = {
 };
 
 function* settling(world: World, unsettled: Call, method: string, now: number): Part<WindrowEvent[]> {
-  const { key, queue } = unsettled.ctx;
-  const contract: MethodContract | undefined = Object.entries(methods).find(([name]) => name === method)?.[1];
-  if (contract?.afterUnknown === "find") return yield* findWorkers(world, unsettled, now);
-  if (contract?.afterUnknown === "lost") return [{ type: "call.settled", key, how: "lost" }];
-  const { repeatable } = yield* traits(queue, unsettled.ctx.plugin as "stager");
+  const { key, queue, plugin } = unsettled.ctx;
+  if (method === "submitWorkers") return yield* findWorkers(world, unsettled, now);
+  // What the WMS handed out and nobody received it hands out again in its own time.
+  if (plugin === "communicator") return [{ type: "call.settled", key, how: "lost" }];
+  const { repeatable } = yield* traits(queue, plugin as PluginKind);
   if (repeatable.includes(method)) return [{ type: "call.settled", key, how: "repeated" }];
   if (world.queueConfig(queue).windrow.onUnknown === "resubmit")
     return [{ type: "call.settled", key, how: "repeated" }];

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { parseEvents } from "../../events/events.ts";
-import { type JobFacts, readJob } from "../../src/specs/jobDictionary.ts";
+import { type JobFacts, readJob } from "../../src/agents/jobDictionary.ts";
 
 const fixture = <T>(name: string, schema: z.ZodType<T>): T =>
   schema.parse(JSON.parse(readFileSync(new URL(`../data/panda/${name}`, import.meta.url), "utf8")));

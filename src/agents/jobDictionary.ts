@@ -5,7 +5,7 @@
  * a message.
  */
 import { z } from "zod";
-import type { InputInfo, OutputInfo } from "./jobSpec.ts";
+import type { InputInfo, OutputInfo } from "../specs/jobSpec.ts";
 
 /** The facts of `job.fetched` that the dictionary holds. */
 export interface JobFacts {
@@ -28,11 +28,11 @@ export interface JobFacts {
 
 /**
  * What became of one job. `remarks` name what was odd and how it was read. A refused job without PandaID cannot be
- * reported to PanDA; `attemptNr` is 0 where the dictionary does not say.
+ * reported to PanDA; `attemptNr` is null where the dictionary does not say.
  */
 export type DictionaryReading =
   | { readonly ok: true; readonly job: JobFacts; readonly remarks: readonly string[] }
-  | { readonly ok: false; readonly PandaID: number | null; readonly attemptNr: number; readonly why: string };
+  | { readonly ok: false; readonly PandaID: number | null; readonly attemptNr: number | null; readonly why: string };
 
 /** Unset columns of the database come as this text, where a number is expected too. */
 const unset = (value: unknown): boolean => value === undefined || value === null || value === "" || value === "NULL";
@@ -78,12 +78,12 @@ class Unusable extends Error {}
 export function readJob(raw: unknown): DictionaryReading {
   const as = z.record(z.string(), z.unknown()).safeParse(raw);
   if (!as.success) {
-    return { ok: false, PandaID: null, attemptNr: 0, why: `the job is ${shown(raw)} instead of a dictionary` };
+    return { ok: false, PandaID: null, attemptNr: null, why: `the job is ${shown(raw)} instead of a dictionary` };
   }
   const parsed = dictionary.safeParse(as.data);
   const refused = (why: string): DictionaryReading => {
-    const PandaID = dictionary.shape.PandaID.safeParse(as.data["PandaID"]).data ?? null;
-    const attemptNr = whole.safeParse(as.data["attemptNr"]).data ?? 0;
+    const PandaID = pandaIDOf(as.data);
+    const attemptNr = whole.safeParse(as.data["attemptNr"]).data ?? null;
     return { ok: false, PandaID, attemptNr, why: `job ${PandaID ?? "without PandaID"}: ${why}` };
   };
   if (!parsed.success) return refused(complaint(as.data, parsed.error.issues));
@@ -95,6 +95,10 @@ export function readJob(raw: unknown): DictionaryReading {
     throw error;
   }
 }
+
+/** The PandaID of a dictionary, null where it has none that could be one. */
+export const pandaIDOf = (raw: Readonly<Record<string, unknown>>): number | null =>
+  dictionary.shape.PandaID.safeParse(raw["PandaID"]).data ?? null;
 
 /** One sentence for all that zod found, missing keys together. */
 function complaint(raw: Record<string, unknown>, issues: readonly z.core.$ZodIssue[]): string {
