@@ -7,28 +7,24 @@ import { compare } from "./compare.ts";
 import type { ObservedRound } from "./drive.ts";
 import type { State } from "./expected.ts";
 import { isGood, sideBySide, totalsOf } from "./report.ts";
-import { type CallRecord, type ExpectedRound, parseScenarios, type Scenario, type WmsRecord } from "./scenario.ts";
+import { type CallRecord, type ExpectedRound, parseScenario, type Scenario, type WmsRecord } from "./scenario.ts";
 
 const nothing: State = { jobs: {}, files: {}, workers: {}, events: {}, commands: {} };
 
 function scenario(expected: readonly Partial<ExpectedRound>[], changes: Record<string, unknown> = {}): Scenario {
   const rounds = expected.length;
-  const [parsed] = parseScenarios([
-    {
-      id: "made/by-hand",
-      family: "made",
-      description: "",
-      tags: [],
-      config: { queues: { Q1: {} } },
-      jobs: [{ id: 1 }],
-      plugins: {},
-      steps: { rounds },
-      expected: expected.map((round, i) => ({ r: i + 1, ...round })),
-      ...changes,
-    },
-  ]);
-  if (!parsed) throw new Error("no scenario");
-  return parsed;
+  return parseScenario({
+    id: "made/by-hand",
+    family: "made",
+    description: "",
+    tags: [],
+    config: { queues: { Q1: {} } },
+    jobs: [{ id: 1 }],
+    plugins: {},
+    steps: { rounds },
+    expected: expected.map((round, i) => ({ r: i + 1, ...round })),
+    ...changes,
+  });
 }
 
 const round = (r: number, facts: Partial<Omit<ObservedRound, "r" | "state">> & { state?: Partial<State> } = {}) => ({

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { compare } from "./compare.ts";
 import { drive } from "./drive.ts";
 import type { Outcome } from "./report.ts";
-import { isInformative, readScenarios, type Scenario } from "./scenario.ts";
+import { isInformative, parseScenario, readList, type Scenario } from "./scenario.ts";
 
 /** Runs one scenario. Whatever the engine throws is part of the outcome. */
 export async function runScenario(scenario: Scenario): Promise<Outcome> {
@@ -27,13 +27,32 @@ export interface Selection {
   readonly id?: string | undefined;
 }
 
-/** Scenarios of every scenario file of the folder, in the order of file names. @throws where the folder has none. */
-export async function scenariosOf(dir: string, { family, id }: Selection = {}): Promise<readonly Scenario[]> {
+/**
+ * Scenarios of every scenario file of the folder, in the order of file names. One that cannot be read goes to
+ * `unreadable` as a failure and disturbs no other. @throws where the folder has none, or a file is no list.
+ */
+export async function scenariosOf(
+  dir: string,
+  { family, id }: Selection = {},
+  unreadable?: Outcome[],
+): Promise<readonly Scenario[]> {
   const files = (await readdir(dir)).filter((name) => name.endsWith(".json") && !name.endsWith(".schema.json")).sort();
-  const all: Scenario[] = [];
-  for (const file of files) all.push(...(await readScenarios(join(dir, file))));
-  if (all.length === 0) throw new Error(`${dir} has no scenario file; name a folder with files like prepare.json`);
-  const wanted = all.filter((each) => (!family || each.family === family) && (!id || each.id === id));
-  if (wanted.length === 0) throw new Error(`${dir} has no scenario ${id ?? ""}${family ? ` of family ${family}` : ""}`);
+  if (files.length === 0) throw new Error(`${dir} has no scenario file; name a folder with files like prepare.json`);
+  const wanted: Scenario[] = [];
+  for (const file of files) {
+    for (const [i, raw] of (await readList(join(dir, file))).entries()) {
+      try {
+        const scenario = parseScenario(raw);
+        if ((!family || scenario.family === family) && (!id || scenario.id === id)) wanted.push(scenario);
+      } catch (error) {
+        if (!unreadable) throw error;
+        const crash = error instanceof Error ? error.message : String(error);
+        unreadable.push({ id: `${file}, scenario ${i}`, family: file, informative: false, differences: [], crash });
+      }
+    }
+  }
+  if (wanted.length + (unreadable?.length ?? 0) === 0) {
+    throw new Error(`${dir} has no scenario ${id ?? ""}${family ? ` of family ${family}` : ""}`);
+  }
   return wanted;
 }

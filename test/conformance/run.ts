@@ -1,6 +1,6 @@
 /**
  * `npm run -s conformance -- DIR`: runs every scenario of a folder against Windrow and says where it differs from the
- * original. Exit code 1 where a scenario that is not informative differs.
+ * original. Exit code 1 where a scenario that is not informative differs, 2 where nothing can be run.
  */
 import { Command } from "commander";
 import { runScenario, scenariosOf } from "./corpus.ts";
@@ -15,7 +15,7 @@ interface Options {
 
 async function main(dir: string, options: Options): Promise<void> {
   const outcomes: Outcome[] = [];
-  for (const scenario of await scenariosOf(dir, options)) outcomes.push(await runScenario(scenario));
+  for (const scenario of await scenariosOf(dir, options, outcomes)) outcomes.push(await runScenario(scenario));
   const totals = totalsOf(outcomes);
   process.exitCode = totals.failed > 0 ? 1 : 0;
   if (options.json) {
@@ -31,12 +31,17 @@ async function main(dir: string, options: Options): Promise<void> {
   console.log(`${totals.passed} passed, ${totals.failed} failed`);
 }
 
-await new Command("conformance")
-  .description("Runs the conformance scenarios of a folder against Windrow's machines, scheduler and agents.")
-  .argument("<dir>", "folder with scenario files (*.json)")
-  .option("--family <name>", "only this family")
-  .option("--id <id>", "only this scenario, e.g. prepare/check-false; shown even where it is informative")
-  .option("--json", "one JSON document instead of a report")
-  .option("--show <n>", "how many failed scenarios to show side by side", "5")
-  .action(main)
-  .parseAsync();
+try {
+  await new Command("conformance")
+    .description("Runs the conformance scenarios of a folder against Windrow's machines, scheduler and agents.")
+    .argument("<dir>", "folder with scenario files (*.json)")
+    .option("--family <name>", "only this family")
+    .option("--id <id>", "only this scenario, e.g. prepare/check-false; shown even where it is informative")
+    .option("--json", "one JSON document instead of a report")
+    .option("--show <n>", "how many failed scenarios to show side by side", "5")
+    .action(main)
+    .parseAsync();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 2;
+}

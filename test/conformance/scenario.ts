@@ -73,20 +73,23 @@ const scenarioSchema = z.strictObject({
 });
 export type Scenario = z.output<typeof scenarioSchema>;
 
-/** Scenarios as a file has them. @throws Error that says what is wrong. */
-export function parseScenarios(raw: unknown): readonly Scenario[] {
-  const parsed = z.array(scenarioSchema).safeParse(raw);
+/** One scenario. @throws Error that says what is wrong with it. */
+export function parseScenario(raw: unknown): Scenario {
+  const parsed = scenarioSchema.safeParse(raw);
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error));
   return parsed.data;
 }
 
-/** Scenarios of one file. @throws Error that names the file where it is none. */
-export async function readScenarios(file: string): Promise<readonly Scenario[]> {
+/** The scenarios of one file, not parsed yet. @throws Error that names the file where it holds no list. */
+export async function readList(file: string): Promise<readonly unknown[]> {
+  let raw: unknown;
   try {
-    return parseScenarios(JSON.parse(await readFile(file, "utf8")));
+    raw = JSON.parse(await readFile(file, "utf8"));
   } catch (error) {
-    throw new Error(`${file} is no scenario file: ${error instanceof Error ? error.message : error}`, { cause: error });
+    throw new Error(`${file} is no JSON: ${error instanceof Error ? error.message : error}`, { cause: error });
   }
+  if (!Array.isArray(raw)) throw new Error(`${file} is no scenario file: it should be a list of scenarios`);
+  return raw;
 }
 
 /** Whether the outcome depends on a defect of the original, or on a kill that it loses track of: run, never failing. */
