@@ -23,7 +23,7 @@ export interface Frozen {
   readonly commands: readonly (readonly [number, PendingCommand])[];
   readonly toAcknowledge: readonly number[];
   readonly placements: readonly (readonly [string, number])[];
-  readonly workerNumbers: readonly (readonly [number, number])[];
+  readonly workerIDs: readonly (readonly [number, number])[];
   readonly anomalies: readonly Anomaly[];
   readonly anomalyCount: number;
 }
@@ -48,7 +48,7 @@ export function freeze(world: World): Frozen {
     commands: [...commands],
     toAcknowledge: [...toAcknowledge],
     placements: [...world.placements],
-    workerNumbers: [...world.workerNumbers],
+    workerIDs: [...world.workerIDs],
     anomalies: [...world.anomalies],
     anomalyCount: world.anomalyCount,
   };
@@ -65,7 +65,7 @@ export function canonical(frozen: Frozen): Frozen {
     ...frozen,
     entities,
     placements: sorted(frozen.placements),
-    workerNumbers: sorted(frozen.workerNumbers),
+    workerIDs: sorted(frozen.workerIDs),
     anomalies: frozen.anomalies.toSorted((a, b) => (a.position < b.position ? -1 : 1)),
   };
 }
@@ -95,7 +95,7 @@ export function thaw(frozen: Frozen, world: World): void {
     toAcknowledge: new Set(saved.toAcknowledge),
   });
   for (const [queue, shard] of saved.placements) world.placements.set(queue, shard);
-  for (const [shard, n] of saved.workerNumbers) world.workerNumbers.set(shard, n);
+  for (const [shard, id] of saved.workerIDs) world.workerIDs.set(shard, id);
   world.anomalies.push(...saved.anomalies);
   world.anomalyCount = saved.anomalyCount;
 }

@@ -11,7 +11,7 @@ import { type Step, Table } from "../machines/step.ts";
 import { blankWorker, evolveWorker, workerMachine } from "../machines/worker.ts";
 import { foldInstance } from "./instance.ts";
 import { eachStep, kindOf } from "./steps.ts";
-import { forgetFiles, tally } from "./tallies.ts";
+import { tally } from "./tallies.ts";
 import type { Entity, Kind, World } from "./world.ts";
 
 /** What the projection needs of an admitted record. */
@@ -76,7 +76,7 @@ export function fold(world: World, record: Folded, watch?: Watcher): void {
       else if (kind === "fileGroup") settle(world, String(id), step, place, watch);
     });
     if (about === "instance") foldInstance(world, event, at);
-    if (event.type === "worker.made") noteWorkerNumber(world, record.shard, event.workerID);
+    if (event.type === "worker.made") noteWorkerID(world, record.shard, event.workerID);
   });
 }
 
@@ -158,7 +158,6 @@ function apply(world: World, kindName: Kind, id: number | string, step: Step, pl
   entity.steps += 1;
   tally(world, kindName, entity, step.type);
   if (after.final) map.delete(id);
-  if (kindName === "job" && after.final) forgetFiles(world, id as number);
   watch?.({ kind: kindName, id, position: place.text(), step, before: before.key, after: after.key, entity });
   return true;
 }
@@ -191,7 +190,6 @@ function noteAnomaly(world: World, anomaly: World["anomalies"][number]): void {
   world.anomalies.push(anomaly);
 }
 
-function noteWorkerNumber(world: World, shard: number, workerID: number): void {
-  const n = Math.floor(workerID / world.settings.windrow.shards);
-  world.workerNumbers.set(shard, Math.max(n, world.workerNumbers.get(shard) ?? 0));
+function noteWorkerID(world: World, shard: number, workerID: number): void {
+  world.workerIDs.set(shard, Math.max(workerID, world.workerIDs.get(shard) ?? 0));
 }

@@ -21,6 +21,8 @@ const endsBeforePayload = new Set([
 ]);
 /** Those of any other job are kept until the WMS knows that it has ended (lifecycle 1.10). */
 const tellsEnd = new Set(["job.told", "job.closed"]);
+/** The job leaves the World. */
+const leaves = new Set(["job.forgotten", "job.superseded"]);
 
 /** The kind that an event's name begins with; its first letter tells, and a start names millions of events. */
 export const kindOf = ({ type }: WindrowEvent): Kind | "instance" => {
@@ -76,9 +78,17 @@ function jobSteps(world: World, event: EventOf<"job.closed" | "job.fetched">, vi
   const releases = endsBeforePayload.has(type);
   for (const id of ids) {
     visit("job", id, type);
+    if (leaves.has(type)) forget(world, id, visit);
     if (releases || (mayRelease && (world.jobs.get(id)?.ctx.verdict ?? null) !== null)) release(world, id, visit);
     if (type !== "job.closed") continue;
     for (const direction of ["in", "aux", "out"]) visit("fileGroup", `${id}/${direction}`, "fileGroup.deletable");
+  }
+}
+
+/** The job's files leave the World with it. */
+function forget(world: World, PandaID: number, visit: Visit): void {
+  for (const direction of ["in", "aux", "out"] as const) {
+    if (world.filesOf(PandaID, direction)) visit("fileGroup", `${PandaID}/${direction}`, "fileGroup.forgotten");
   }
 }
 

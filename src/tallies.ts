@@ -41,6 +41,8 @@ const movesNoFile: ReadonlySet<string | null> = new Set([
 function tallyFileGroup(world: World, group: FileGroup, step: string | null): void {
   const { direction, PandaID, files } = group.ctx;
   if (PandaID === null || (direction !== "in" && direction !== "aux")) return;
+  // Its job has left before it, and the shares with it.
+  if (group.state.final) return releaseInputs(world, group);
   if (!movesNoFile.has(step)) {
     // A group's files count only while its job is starting.
     const job = world.jobs.get(PandaID);
@@ -75,15 +77,6 @@ function releaseInputs(world: World, group: FileGroup): void {
     const left = (world.neededInputs.get(lfn) ?? 1) - 1;
     if (left > 0) world.neededInputs.set(lfn, left);
     else world.neededInputs.delete(lfn);
-  }
-}
-
-/** The job leaves the World, and its groups with it. */
-export function forgetFiles(world: World, PandaID: number): void {
-  for (const direction of ["in", "aux", "out"] as const) {
-    const group = world.filesOf(PandaID, direction);
-    if (group) releaseInputs(world, group);
-    world.fileGroups.delete(`${PandaID}/${direction}`);
   }
 }
 

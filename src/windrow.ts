@@ -196,8 +196,8 @@ export class Engine {
   #reserve(shard: number, n: number): readonly number[] {
     const { shards } = this.world.settings.windrow;
     const seen = this.world.instance.lists.get("maxWorkerID")?.data;
-    const known = typeof seen === "number" ? Math.floor(seen / shards) : 0;
-    const last = Math.max(known, this.world.workerNumbers.get(shard) ?? 0, this.#numbers.get(shard) ?? 0);
+    const known = Math.max(typeof seen === "number" ? seen : 0, this.world.workerIDs.get(shard) ?? 0);
+    const last = Math.max(Math.floor(known / shards), this.#numbers.get(shard) ?? 0);
     this.#numbers.set(shard, last + n);
     return Array.from({ length: n }, (_, i) => (last + 1 + i) * shards + shard);
   }

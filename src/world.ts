@@ -103,8 +103,8 @@ export class World {
   };
   /** Shard of each queue, for good. */
   readonly placements = new Map<string, number>();
-  /** Highest worker number that each shard has given away; a workerID is number x shards + shard. */
-  readonly workerNumbers = new Map<number, number>();
+  /** Highest workerID that each shard has given away. */
+  readonly workerIDs = new Map<number, number>();
   /** Jobs with creating calls that have no outcome yet, and how many. */
   readonly unsettledJobs = new Map<number, number>();
   /** `queue|class` -> numbers; class is starting or running for jobs. */

@@ -17,6 +17,7 @@ const kinds: readonly Kind[] = ["job", "worker", "fileGroup", "queue", "call"];
 const made: Readonly<Record<string, string>> = {
   "fileGroup.released": "the job has ended",
   "fileGroup.deletable": "the job is closed",
+  "fileGroup.forgotten": "its job leaves the World",
   "fileGroup.settled": "follows from the group's counts",
   "worker.submitting": "the intent to submit (call.intended)",
   "worker.submittedRunning": "worker.submitted with running",
@@ -24,9 +25,6 @@ const made: Readonly<Record<string, string>> = {
   "worker.unchanged": "worker.looked, list of unchanged",
   ...Object.fromEntries(Object.values(lookSteps).map((step) => [step, "worker.looked, by status"])),
 };
-
-/** Steps that machines know and nobody makes yet. */
-const nobodys: readonly string[] = ["fileGroup.forgotten"];
 
 /** Events that no machine knows by their name, and who follows them instead. */
 const elsewhere: Readonly<Record<string, string>> = {
@@ -71,7 +69,7 @@ describe("every event", () => {
   it("is all that machines know, apart from steps made of them", () => {
     const known = kinds.flatMap((kind) => tableOf(kind).eventTypes());
     const names = new Set<string>(eventTypes);
-    expect(known.filter((type) => !names.has(type)).sort()).toEqual([...Object.keys(made), ...nobodys].sort());
+    expect(known.filter((type) => !names.has(type)).sort()).toEqual(Object.keys(made).sort());
   });
 });
 
