@@ -40,10 +40,12 @@ export const jobEvents = [
     schedulerID: z.string(),
     /** An extractor found auxiliary inputs: preparation works stepwise (1.5). */
     hasAux: z.boolean().optional(),
+    /** What was odd in the dictionary, and how it was read. */
+    remarks: z.array(z.string()).optional(),
     params: dictionary,
   }),
-  /** The WMS handed out a job whose dictionary cannot be used; it is reported as failed. */
-  one("job.refused", { queue: queueName, attemptNr: z.number(), why: z.string() }),
+  /** The WMS handed out a job whose dictionary cannot be used; it is reported as failed. null: it named no attempt. */
+  one("job.refused", { queue: queueName, attemptNr: z.number().nullable(), why: z.string() }),
   /** The WMS handed the same job out again: this life of it is over, the next begins (1.4). */
   one("job.superseded", {}),
   /** Another job's copy of an input is on its way: no call was made (2.3). */

@@ -16,7 +16,7 @@ export interface JobContext {
   PandaID: number;
   queue: string;
   taskID: number | null;
-  attemptNr: number;
+  attemptNr: number | null;
   jobsetID: number | null;
   priority: number;
   nCore: number | null;
@@ -119,7 +119,7 @@ type Evolve = { [type: string]: (job: JobContext, step: Step) => void };
 /** What each event changes in the context. A name missing here changes nothing but the state. */
 const evolutions: Evolve = {
   "job.fetched": (job, { event, at }) => {
-    const { type: _type, hasAux, schedulerID, ...facts } = event as Fetched;
+    const { type: _type, hasAux, schedulerID, remarks: _remarks, ...facts } = event as Fetched;
     Object.assign(job, facts, { attributes: { schedulerID }, aux: hasAux ? 0 : null, createdAt: at });
     job.report = soon(at);
   },

@@ -2,25 +2,18 @@
  * The only place that invokes a plug-in. A call gets specs made of plain data, a deadline from outside, a place among
  * the calls its queue may make at once, and a check of its answer against the contract; whatever the plug-in does, the
  * result is a reply, never an exception. What it changed on its specs is read off and goes into the event. It must
- * never decide what a reply means, and never touch the World.
+ * never decide what a reply means, never touch the World, and never let a secret into a reply.
  */
 import { setMaxListeners } from "node:events";
 import { z } from "zod";
-import type {
-  Arguments,
-  Call,
-  FileArgument,
-  JobArgument,
-  KeyedPatch,
-  Reply,
-  Traits,
-  WorkerArgument,
-} from "./agents/agent.ts";
+import type { Call, Reply, Traits } from "./agents/agent.ts";
+import { Gate } from "./calls/gate.ts";
+import { Concealer, missingSecrets, putBack, takenOut, withoutQuotedSecrets } from "./calls/secrets.ts";
+import { specsOf } from "./calls/specs.ts";
 import type { InstanceConfig, QueueConfig } from "./config/schema.ts";
 import { type CallContext, type MethodContract, methods, type PluginKind } from "./plugins/contract.ts";
 import { loadPlugin, type PluginDefinition } from "./plugins/load.ts";
-import { JobSpec } from "./specs/jobSpec.ts";
-import { type WorkerChanges, WorkSpec } from "./specs/workSpec.ts";
+import { Vault } from "./vault.ts";
 
 /** What the engine needs of plug-ins; a simulation answers instead. */
 export interface Plugins {
@@ -36,6 +29,8 @@ export interface Calling {
   readonly communicator: () => PluginDefinition;
   /** Directory that relative module paths begin at. */
   readonly configDir: string;
+  /** Keeps the secrets of jobs; without it they are lost with the process. */
+  readonly vault?: Vault;
   /** Told of every call that ended, for the operator's log. */
   readonly onReply?: (call: Call, reply: Reply, tookMs: number) => void;
 }
@@ -53,9 +48,13 @@ export class ConfiguredPlugins implements Plugins {
   readonly #loaded = new Map<string, Promise<Loaded>>();
   readonly #gates = new Map<string, Gate>();
   readonly #stopping = new AbortController();
+  readonly #vault: Vault;
+  readonly #concealer: Concealer;
 
   constructor(calling: Calling) {
     this.#calling = calling;
+    this.#vault = calling.vault ?? new Vault(null);
+    this.#concealer = new Concealer(this.#vault);
     // As many as calls run at once.
     setMaxListeners(0, this.#stopping.signal);
   }
@@ -65,7 +64,7 @@ export class ConfiguredPlugins implements Plugins {
     await gate.enter();
     const began = this.#calling.now();
     try {
-      const reply = await this.#answer(call, began);
+      const reply = this.#concealer.hide(await this.#answer(call, began));
       this.#calling.onReply?.(call, reply, this.#calling.now() - began);
       return reply;
     } finally {
@@ -106,7 +105,9 @@ export class ConfiguredPlugins implements Plugins {
       // Not "refused": that says what a plug-in answered, and a zipper's refused answer is a failure (1.8).
       return trouble("threw", "it waited for its turn until it was too late to begin; it was not called");
     }
-    const specs = specsOf(call.args, began);
+    const missing = missingSecrets(call.method, call.args, this.#vault);
+    if (missing !== undefined) return trouble("threw", missing);
+    const specs = specsOf(call.args, began, (data) => putBack(data, this.#vault));
     const seconds = this.#deadline(call, contract);
     let raw: unknown;
     try {
@@ -116,12 +117,31 @@ export class ConfiguredPlugins implements Plugins {
       if (isPromise(raw)) raw = await within(seconds, raw, scope);
     } catch (error) {
       if (error instanceof PassedDeadline) return trouble("timedOut", `no answer within ${seconds} s`);
-      return trouble("threw", error instanceof Error ? error.message : String(error));
+      return trouble("threw", this.#quotable(call, messageOf(error)));
     }
     const parsed = contract.answer.safeParse(raw);
-    if (!parsed.success)
-      return trouble("refused", `its answer ${shown(raw)} is none: ${z.prettifyError(parsed.error)}`);
-    return { ok: true, value: parsed.data, ...specs.changes() };
+    if (!parsed.success) {
+      // Before it is cut, for half a secret is one.
+      const shown = this.#quotable(call, textOf(raw)).slice(0, 200);
+      return trouble("refused", `its answer ${shown} is none: ${z.prettifyError(parsed.error)}`);
+    }
+    try {
+      const value = call.method === "getJobs" ? await this.#withoutSecrets(parsed.data) : parsed.data;
+      return { ok: true, value, ...specs.changes() };
+    } catch (error) {
+      return trouble("threw", `the secrets of its jobs cannot be kept: ${messageOf(error)}`);
+    }
+  }
+
+  /** Puts the secrets of jobs away before anybody sees the jobs: the WMS hands them out once. */
+  async #withoutSecrets(jobs: unknown): Promise<unknown> {
+    const { answer, secrets } = takenOut(jobs);
+    await this.#vault.put(secrets);
+    return answer;
+  }
+
+  #quotable(call: Call, text: string): string {
+    return this.#concealer.hide(call.method === "getJobs" ? withoutQuotedSecrets(text) : text);
   }
 
   #deadline(call: Call, contract: MethodContract): number {
@@ -144,15 +164,18 @@ export class ConfiguredPlugins implements Plugins {
     try {
       if (queue === null) {
         const injected = { queueName: "(instance)", siteName: "(instance)", configDir };
-        return { plugin: await loadPlugin(plugin, this.#calling.communicator(), injected) };
+        const definition = this.#calling.communicator();
+        this.#concealer.learn(definition);
+        return { plugin: await loadPlugin(plugin, definition, injected) };
       }
       const config = this.#calling.queue(queue);
       const definition = Reflect.get(config.plugins, plugin) as PluginDefinition | undefined;
       if (!definition) return { why: `queue ${queue} has no section ${plugin}; add one to its configuration` };
+      this.#concealer.learn(definition);
       const options = plugin === "messenger" ? { ...this.#payload(), ...definition } : definition;
       return { plugin: await loadPlugin(plugin, options, { queueName: queue, siteName: config.siteName, configDir }) };
     } catch (error) {
-      return { why: error instanceof Error ? error.message : String(error) };
+      return { why: this.#concealer.hide(messageOf(error)) };
     }
   }
 
@@ -170,6 +193,8 @@ export class ConfiguredPlugins implements Plugins {
     return gate;
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 class PassedDeadline extends Error {}
 
@@ -218,30 +243,6 @@ async function within(seconds: number, answer: PromiseLike<unknown>, scope: Scop
   }
 }
 
-/** Lets at most `size` in at once; the others wait in the order they came. Bounded by the runs in flight. */
-class Gate {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(size: number) {
-    this.#free = size;
-  }
-
-  async enter(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free -= 1;
-      return;
-    }
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
-  }
-
-  leave(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free += 1;
-  }
-}
-
 function invoke(plugin: object, name: string, args: readonly unknown[]): unknown {
   const method: unknown = Reflect.get(plugin, name);
   if (typeof method !== "function") throw new Error(`${name} is no method`);
@@ -276,70 +277,4 @@ const traitNames = [
   "forcePostProcessing",
 ] as const;
 
-const shown = (raw: unknown): string => {
-  const text = raw === undefined ? "undefined" : JSON.stringify(raw);
-  return (text ?? typeof raw).slice(0, 200);
-};
-
-interface Specs {
-  readonly args: readonly unknown[];
-  changes(): { files: Record<number, readonly KeyedPatch[]>; workers: Record<number, WorkerChanges> };
-}
-
-/** The specs that a method is called with, and what it changed on them. */
-function specsOf(args: Arguments, now: number): Specs {
-  const jobs: { spec: JobSpec; argument: JobArgument }[] = [];
-  const workers: WorkSpec[] = [];
-  const job = (argument: JobArgument): JobSpec => {
-    const spec = new JobSpec(
-      argument.data,
-      { in: argument.in, out: argument.out },
-      now,
-      (argument.workers ?? []).map((data) => new WorkSpec(data)),
-    );
-    jobs.push({ spec, argument });
-    return spec;
-  };
-  const worker = ({ data, jobs: its = [] }: WorkerArgument): WorkSpec => {
-    const spec = new WorkSpec(data, its.map(job));
-    workers.push(spec);
-    return spec;
-  };
-  return {
-    args: argumentsOf(args, job, worker),
-    changes: () => ({
-      files: Object.fromEntries(jobs.map(({ spec, argument }) => [spec.PandaID, patchesOf(spec, argument)])),
-      workers: Object.fromEntries(
-        workers.flatMap((spec) => {
-          const changes = spec.changes();
-          return changes ? [[spec.workerID, changes]] : [];
-        }),
-      ),
-    }),
-  };
-}
-
-function argumentsOf(
-  args: Arguments,
-  job: (argument: JobArgument) => JobSpec,
-  worker: (argument: WorkerArgument) => WorkSpec,
-): readonly unknown[] {
-  if ("job" in args) return [job(args.job)];
-  if ("jobs" in args) return [args.jobs.map(job)];
-  if ("workers" in args) return [args.workers.map(worker)];
-  if ("worker" in args) {
-    const spec = worker(args.worker);
-    return [spec, ...(args.withJobs ? [spec.jobspecList] : []), ...(args.plain ?? [])];
-  }
-  return args.plain;
-}
-
-function patchesOf(spec: JobSpec, argument: JobArgument): readonly KeyedPatch[] {
-  const read = (files: JobSpec["inFiles"], given: readonly FileArgument[]): KeyedPatch[] =>
-    files.flatMap((file, i) => {
-      const set = file.changes()?.set;
-      const { key, members = [] } = given[i] ?? {};
-      return [...(set && key !== undefined ? [{ key, set }] : []), ...read(file.associatedFiles, members)];
-    });
-  return [...read(spec.inFiles, argument.in), ...read(spec.outFiles, argument.out)];
-}
+const textOf = (raw: unknown): string => (raw === undefined ? "undefined" : (JSON.stringify(raw) ?? typeof raw));

@@ -4,7 +4,7 @@
  * log or a fold failed: the process has to end, reopen and verify.
  */
 import { hostname } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { Call, Reply } from "./agents/agent.ts";
@@ -15,6 +15,8 @@ import type { Configuration } from "./configure.ts";
 import { type Frozen, freeze } from "./frozen.ts";
 import { findSnapshot, type Snapshot, writeSnapshot } from "./log/snapshot.ts";
 import { openSqliteLog, type SqliteLog } from "./log/sqlite.ts";
+import type { Transition } from "./projection.ts";
+import { Vault } from "./vault.ts";
 import { foldVersion } from "./version.ts";
 import { serveQueries } from "./web/queries.ts";
 import { type Engine, openEngine } from "./windrow.ts";
@@ -50,6 +52,8 @@ async function startOn(log: SqliteLog, loaded: LoadedConfig, { configDir, logger
   const { snapshot, refused } = await findSnapshot(log.dir, log, version);
   for (const { file, why } of refused) logger.warn({ file }, `snapshot passed over: ${why}`);
   let config: Configuration = loaded;
+  const vault = new Vault(join(log.dir, "vault"));
+  for (const damaged of vault.damaged) logger.error(`secrets of a job cannot be read: ${damaged}`);
   const plugins = new ConfiguredPlugins({
     now: Date.now,
     instance: () => config.instance,
@@ -60,6 +64,7 @@ async function startOn(log: SqliteLog, loaded: LoadedConfig, { configDir, logger
     },
     communicator: () => communicatorSection(config.instance),
     configDir,
+    vault,
     onReply: (call, reply, tookMs) => note(logger, call, reply, tookMs),
   });
   let records = 0;
@@ -71,11 +76,16 @@ async function startOn(log: SqliteLog, loaded: LoadedConfig, { configDir, logger
     owner: `${hostname()}:${process.pid}:${Date.now()}`,
     config,
     ...(snapshot ? { snapshot: snapshot as Snapshot & { readonly state: Frozen } } : {}),
+    watch: (transition) => {
+      const removing = followVault(vault, transition);
+      removing?.catch((error: unknown) => logger.error(`secrets of a job are left behind: ${reasonOf(error)}`));
+    },
     onRecord: () => {
       records += 1;
       if (records % config.instance.windrow.snapshotInterval === 0) daemon?.snapshotSoon();
     },
   });
+  vault.keepOnly((PandaID) => engine.world.jobs.has(PandaID));
   const server = await serveQueries(log, () => engine.world);
   logger.info(
     {
@@ -167,6 +177,14 @@ export class Daemon {
       logger.error(`a snapshot could not be written: ${reasonOf(error)}`);
     }
   }
+}
+
+/** Secrets are kept as long as their job is in the World. */
+function followVault(vault: Vault, { kind, id, step }: Transition): Promise<void> | undefined {
+  if (kind !== "job") return undefined;
+  if (step.type === "job.forgotten") return vault.remove(Number(id));
+  if (step.type === "job.fetched" || step.type === "job.refused") vault.settle(Number(id));
+  return undefined;
 }
 
 function announce({ warnings, errors }: LoadedConfig, logger: Logger): void {

@@ -14,7 +14,8 @@ export function jobData(job: Job): JobData {
   return {
     PandaID: ctx.PandaID,
     taskID: ctx.taskID,
-    attemptNr: ctx.attemptNr,
+    // A job without one was refused, and no plug-in sees it.
+    attemptNr: ctx.attemptNr ?? 0,
     jobsetID: ctx.jobsetID,
     status: statusOf(job),
     subStatus: subStatusOf(job),

@@ -7,7 +7,6 @@ import type { WindrowEvent } from "../../events/events.ts";
 import type { FileRowEvent } from "../../events/fields.ts";
 import type { QueueConfig } from "../config/schema.ts";
 import { jobsToFetch } from "../sizing.ts";
-import { type DictionaryReading, readJob } from "../specs/jobDictionary.ts";
 import { sharedKey } from "../tallies.ts";
 import type { World } from "../world.ts";
 import {
@@ -23,6 +22,7 @@ import {
   record,
 } from "./agent.ts";
 import { chanceOf } from "./chance.ts";
+import { type DictionaryReading, readJob } from "./jobDictionary.ts";
 
 type Wms<T> = { readonly ok: true; readonly data: T } | { readonly ok: false; readonly message: string };
 type Facts = Extract<DictionaryReading, { ok: true }>["job"];
@@ -154,7 +154,7 @@ function fetched(
   const seen = new Set<number>();
   return read.flatMap((reading): WindrowEvent[] => {
     if (!reading.ok) return refused(world, queue, reading, seen);
-    const { job } = reading;
+    const { job, remarks } = reading;
     const extra = aux.get(job.PandaID) ?? {};
     const hasAux = Object.keys(extra).length > 0;
     const again = before(world, job.PandaID, seen);
@@ -188,6 +188,7 @@ function fetched(
         zipPerMB: job.zipPerMB ?? config.zipPerMB,
         schedulerID: `harvester-${world.instance.harvesterID}`,
         ...(hasAux ? { hasAux } : {}),
+        ...(remarks.length > 0 ? { remarks: [...remarks] } : {}),
       },
       ...opened(job.PandaID, "in", endpoint, inputs),
       ...opened(job.PandaID, "aux", endpoint, auxRows),

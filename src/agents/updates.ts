@@ -58,7 +58,7 @@ export function jobUpdate(job: Job, told = 0): JobUpdate {
     ...(last && ctx.outputReport !== null ? { job_output_report: ctx.outputReport } : {}),
     job_id: ctx.PandaID,
     site_name: ctx.queue,
-    attempt_nr: ctx.attemptNr,
+    ...(ctx.attemptNr === null ? {} : { attempt_nr: ctx.attemptNr }),
     ...statusWords(job, told),
   };
 }

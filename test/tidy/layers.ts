@@ -17,7 +17,7 @@ export interface Zone {
 const core = ["events", "machines", "world", "settings", "contract types", "specs types"];
 const outside = ["specs", "contract", "plugins", "config", "settings", "log"];
 const decides = [...core, "sizing", "scheduler", "agents"];
-const running = [...decides, ...outside, "configure", "calls"];
+const running = [...decides, ...outside, "configure", "calls", "vault"];
 const above = ["loop", "audit", "reading", "simulation", "publish", "web", "daemon", "cli", "demo"];
 const everything = [...running, ...above];
 
@@ -55,7 +55,12 @@ export const zones: readonly Zone[] = [
   { name: "audit", paths: ["src/audit/"], imports: [...decides, "log"], pure: true, packages: ["zod"] },
   { name: "configure", paths: ["src/configure.ts"], imports: core, pure: true, packages: [] },
   { name: "plugins", paths: ["src/plugins/"], imports: ["specs", "contract", "settings types"] },
-  { name: "calls", paths: ["src/calls.ts", "src/calls/"], imports: [...decides, "contract", "specs", "plugins"] },
+  { name: "vault", paths: ["src/vault.ts"], imports: ["log"] },
+  {
+    name: "calls",
+    paths: ["src/calls.ts", "src/calls/"],
+    imports: [...decides, "contract", "specs", "plugins", "vault"],
+  },
   { name: "loop", paths: ["src/windrow.ts", "src/windrow/"], imports: running },
   { name: "reading", paths: ["src/queries.ts", "src/verify.ts", "src/version.ts"], imports: [...core, "log", "audit"] },
   { name: "publish", paths: ["src/publish/"], imports: [...core, "log", "audit", "config"] },

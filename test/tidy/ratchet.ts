@@ -7,7 +7,6 @@
 export const longFiles: Readonly<Record<string, number>> = {
   "machines/job.ts": 525,
   "machines/worker.ts": 462,
-  "src/calls.ts": 345,
   "src/config/sections.ts": 303,
   "src/log/sqlite.ts": 316,
   "src/plugins/contract.ts": 600,
