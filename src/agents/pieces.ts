@@ -1,7 +1,7 @@
 /**
- * Cuts an event with a long list into several that mean the same together. A record has an upper size (design 3) and the
- * log never cuts an event, so a payload that reports some thousand events or files at once would stop the engine. Pure. It
- * must never cut what the projection has to see as a whole.
+ * Cuts an event with a long list into several that mean the same together. A record has an upper size (design 3) and
+ * the log never cuts an event, so a payload that reports some thousand events or files at once would stop the engine.
+ * Pure. It must never cut what the projection has to see as a whole.
  */
 import type { EventOf, WindrowEvent } from "../../events/events.ts";
 

@@ -159,7 +159,7 @@ function jobEvents(world: World, told: readonly Told[], remaining: ReadonlyMap<n
 
 /**
  * A job that has ended and of whose events the WMS took some, but not all: the others are told at once (1.10, step 2).
- * Where it took none, it is asked again in its time; else it would be asked without a pause for as long as it is silent.
+ * Where it took none, it is asked again in its time; else it would be asked without a pause while it is silent.
  */
 const isBehind = ({ job: { ctx }, events }: Told): boolean =>
   ctx.verdict !== null && events.length > 0 && ctx.rangesOwed > events.length;

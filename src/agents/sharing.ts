@@ -8,8 +8,9 @@ import type { FileGroup, Job, World } from "../world.ts";
 import type { FileArgument } from "./agent.ts";
 
 /**
- * Jobs that want the same file decide one after the other, before any of them is triggered: so exactly one of them
- * brings it. All others are on their own.
+ * Jobs that would take over the same file decide one after the other, before any of them is triggered: so exactly one
+ * of them brings it. All others are on their own, also those that wait for a copy that is being brought: they would
+ * else be triggered one after the other when it is there, and the last of them too late.
  */
 export function bySharedInputs(
   world: World,
@@ -28,20 +29,28 @@ export function bySharedInputs(
   for (const id of ids as readonly number[]) {
     const job = world.jobs.get(id);
     const group = job && groupOf(job)?.ctx;
-    for (const { lfn, fileType } of Object.values(group?.files ?? {})) {
+    for (const { lfn, fileType, status } of Object.values(group?.files ?? {})) {
+      if (status !== "preparing") continue;
       const key = sharedKey(group?.endpoint ?? "", lfn, fileType);
-      if ((world.sharedInputs.get(key)?.size ?? 0) < 2) continue;
       const first = firsts.get(key);
-      if (first === undefined) firsts.set(key, id);
-      else leaders.set(leaderOf(id), leaderOf(first));
+      if (first !== undefined) leaders.set(leaderOf(id), leaderOf(first));
+      else if (nobodyBrings(world, key)) firsts.set(key, id);
     }
   }
   const batches = new Map<number, number[]>();
   for (const id of ids as readonly number[]) {
     const leader = leaderOf(id);
-    batches.set(leader, [...(batches.get(leader) ?? []), id]);
+    const batch = batches.get(leader);
+    if (batch) batch.push(id);
+    else batches.set(leader, [id]);
   }
   return [...batches.values()];
+}
+
+/** Everybody who wants it waits: whoever had it brought is gone. */
+function nobodyBrings(world: World, key: string): boolean {
+  for (const status of world.sharedInputs.get(key)?.values() ?? []) if (status !== "preparing") return false;
+  return true;
 }
 
 export interface Sharing {
