@@ -206,5 +206,16 @@ export function closing(key: string, reply: Reply, settle?: "lost" | "repeated" 
   return settle ? [unknown, { type: "call.settled", key, how: settle }] : [unknown];
 }
 
+/**
+ * Key of a creating call for a job: made of the state that asks for it, so that the next process, which has the same state,
+ * calls with the same key, and a plug-in recognises the repetition. The first file tells apart what is done in steps.
+ */
+export const attemptKey = (
+  method: string,
+  { PandaID, createdAt }: { readonly PandaID: number; readonly createdAt: number },
+  look: { readonly at: number | null },
+  files: readonly FileArgument[],
+): string => `${method}:${PandaID}:${look.at ?? `new-${createdAt}`}:${files[0]?.key ?? ""}`;
+
 /** How long after its intent a creating call may begin to act (ms). */
 export const creationWindowMs = 60_000;

@@ -5,6 +5,7 @@
 import type { WindrowEvent } from "../../events/events.ts";
 import type { FileGroup, Job, World } from "../world.ts";
 import {
+  attemptKey,
   type Call,
   call,
   closing,
@@ -185,7 +186,8 @@ function* triggerFor(world: World, job: Job, files: readonly FileArgument[], now
   const shard = world.shardOf(queue);
   const max = limitOf(world.settings.preparator.maxFilesPerJobToPrepare);
   const { group, plugin } = phase(world, job, "trigger");
-  const wanted = { ...callFor(job, plugin, "triggerPreparation", files, now), notAfterAt: now + creationWindowMs };
+  const key = attemptKey("triggerPreparation", job.ctx, job.ctx.prepare, files);
+  const wanted = { ...callFor(job, plugin, "triggerPreparation", files, now), key, notAfterAt: now + creationWindowMs };
   const reply = yield* create(world, wanted, { PandaID });
   const events = regrouped(world, shard, reply, now);
   if (!isWaiting(world, job, "due:trigger")) {

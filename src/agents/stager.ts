@@ -7,6 +7,7 @@ import type { FileGroupContext } from "../../machines/fileGroup.ts";
 import type { PluginKind } from "../plugins/contract.ts";
 import type { Job, World } from "../world.ts";
 import {
+  attemptKey,
   type Call,
   call,
   closing,
@@ -66,7 +67,9 @@ const dutyOf = ({ name, loop: loopOf, limit, maxFiles }: Work): Duty => ({
     const shard = world.shardOf(queue);
     const loop = loopOf(world);
     const files = loaded(world.filesOf(PandaID, "out")?.ctx, loop, maxFiles(world));
-    const wanted = callFor(world, job, loop, files, now);
+    const asked = callFor(world, job, loop, files, now);
+    const wanted =
+      loop.step === "check" ? asked : { ...asked, key: attemptKey(loop.method, job.ctx, job.ctx.stage, files) };
     if (loop.step === "check") {
       const reply = yield* call(wanted);
       const events = eventsOf(world, job, loop, files, reply);

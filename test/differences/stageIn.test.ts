@@ -66,7 +66,18 @@ describe("the preparator", () => {
     expect(site.made("triggerPreparation")).toHaveLength(1);
     site.later(61);
     await site.cycle("recoverer", "preparator");
-    expect([site.life(1), site.made("triggerPreparation").length]).toEqual(["preparing", 2]);
+    const keys = site.made("triggerPreparation").map(({ key }) => key);
+    expect([site.life(1), keys.length, new Set(keys).size]).toEqual(["preparing", 2, 1]);
+  });
+
+  it("calls with another key after an answer: then it is another attempt (C4)", async () => {
+    const site = await fetched({}, 1);
+    site.answers.set("triggerPreparation", () => answered({ ok: null, dialog: "later" }));
+    for (let n = 0; n < 3; n += 1) {
+      await site.cycle("preparator");
+      site.later(181);
+    }
+    expect(new Set(site.made("triggerPreparation").map(({ key }) => key)).size).toBe(3);
   });
 
   it("asks again after a crash in a check, with the groups as they were recorded (C5)", async () => {
