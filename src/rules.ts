@@ -38,7 +38,8 @@ function byLook(look: Look, interval: number, lockInterval: number, id: number |
   if (look.at === null) return { dueAt: Number.NEGATIVE_INFINITY, order: [-1, second, 0], partition };
   if (look.how === "now") return { dueAt: Number.NEGATIVE_INFINITY, order: [look.at - hourMs, second, 0], partition };
   const waitMs = (look.how === "interval" ? interval : lockInterval) * 1000;
-  return { dueAt: look.at + waitMs, order: [look.at, second, 0], partition };
+  // An interval has passed when more than its length has, as in the original (T < now - interval).
+  return { dueAt: look.at + waitMs + 1, order: [look.at, second, 0], partition };
 }
 
 const after = (dueAt: number, id: number): Place => ({ dueAt, order: [dueAt, id, 0], partition: "" });

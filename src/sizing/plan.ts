@@ -80,8 +80,13 @@ export function planWorkers(input: PlanInput): Plan {
   }
   shareSums(limits, facts, entries, all);
   const most = entries.toSorted((a, b) => b.size.value - a.size.value)[0];
+  // Prioritised pilot types have their share first; workers are made in the original's order, the others before them.
+  const inOrder = rows.flatMap((row) => {
+    const own = entries.filter((entry) => entry.row === row);
+    return [...own.filter(({ pilotType }) => pilotType === "PR"), ...own.filter(({ pilotType }) => pilotType !== "PR")];
+  });
   return {
-    entries: entries.map(({ row: _row, size, ...entry }) => ({ ...entry, n: size.value, bound: size.bound })),
+    entries: inOrder.map(({ row: _row, size, ...entry }) => ({ ...entry, n: size.value, bound: size.bound })),
     bound: most?.size.bound ?? "nothingToPlan",
     inputs: { ...limitInputs(limits), ...all, throttled: input.throttled },
   };

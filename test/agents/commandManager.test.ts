@@ -41,14 +41,14 @@ describe("registration and heartbeat (5)", () => {
     });
     expect(records.map(({ shard }) => shard)).toEqual([0]);
     expect(dueAt(world, "register")).toBeUndefined();
-    expect(dueAt(world, "beat")).toBe(now + 600_000);
+    expect(dueAt(world, "beat")).toBe(now + 600_001);
     expect(run("beat", world, fine).events).toEqual([{ type: "instance.beat" }]);
   });
 
   it.each([threw("down"), answered({ ok: false, message: "down" })])("is tried again without a yes", (reply) => {
     const world = worldOf(configured());
     expect(run("register", world, () => reply).events).toEqual([{ type: "instance.beatFailed", why: "down" }]);
-    expect(dueAt(world, "register")).toBe(now + 60_000);
+    expect(dueAt(world, "register")).toBe(now + 60_001);
     expect(dueAt(world, "beat")).toBeUndefined();
   });
 
@@ -131,7 +131,7 @@ describe("taking commands (C36)", () => {
     const { events } = run("getCommands", world, () => reply as Reply);
     expect(events.slice(1).map(({ type }) => type)).toEqual(types);
     expect(world.calls.size).toBe(0);
-    expect(dueAt(world, "getCommands")).toBe(now + 5000);
+    expect(dueAt(world, "getCommands")).toBe(now + 5001);
   });
 });
 
@@ -195,7 +195,7 @@ describe("done, then acknowledged (C13, C29, C33, C37)", () => {
     expect(run("ackCommands", world, () => threw("down")).events).toEqual([
       { type: "instance.acknowledgementTroubled", why: "down" },
     ]);
-    expect(dueAt(world, "ackCommands")).toBe(now + 5000);
+    expect(dueAt(world, "ackCommands")).toBe(now + 5001);
     const { calls } = run("ackCommands", world, fine);
     expect(calls[0]?.args).toEqual({ plain: [[1, 2]] });
     expect(world.instance.toAcknowledge.size).toBe(0);

@@ -28,7 +28,7 @@ describe("kills (3.9)", () => {
     const { calls, events } = drive(killWorkers, world, [5, 9], () => answered([yes, yes]), bulk);
     expect(made(calls)).toEqual([["sweeper", "killWorkers", [5, 9]]]);
     expect(events).toEqual([{ type: "worker.killSent", workerIDs: [5, 9] }]);
-    expect(due(world, "killWorkers", 5)).toBe(now + 180_000);
+    expect(due(world, "killWorkers", 5)).toBe(now + 180_001);
     const over = worldOf([
       ...two,
       mark(5),
@@ -83,7 +83,7 @@ describe("kills (3.9)", () => {
     const world = worldOf([...two, mark(5)]);
     const { events } = drive(killWorkers, world, [5], () => reply as Reply, bulk);
     expect(events).toEqual([{ type: "worker.killTroubled", workerIDs: [5], why }]);
-    expect(due(world, "killWorkers", 5)).toBe(now + 180_000);
+    expect(due(world, "killWorkers", 5)).toBe(now + 180_001);
     expect(world.anomalies).toEqual([]);
   });
 

@@ -21,11 +21,6 @@ export interface ObservedRound {
 }
 
 const start = Date.UTC(2026, 0, 1);
-/**
- * The original's intervals have passed when more than their length has (section 2), Windrow's when their length has.
- * The two differ only where an interval is a whole number of ticks, so ticks are a little shorter than one.
- */
-const tickLagMs = 1;
 const isAgent = (name: string): name is AgentName => name in agents;
 
 /** The original's agents in the order of a round. */
@@ -59,10 +54,17 @@ export async function drive(scenario: Scenario): Promise<Driven> {
   const plugins = new ScriptedPlugins(scenario, config.queues);
   const { recorder } = plugins;
   const { tickSeconds, roundSeconds, rounds } = scenario.steps;
-  const stepMs = tickSeconds === undefined ? roundSeconds * 1000 : tickSeconds * 1000 - tickLagMs;
+  const stepMs = tickSeconds === undefined ? roundSeconds * 1000 : tickSeconds * 1000;
   recorder.now = start;
   const log = openMemoryLog(memoryStore(config.instance.windrow.shards));
-  const engine = await openEngine({ log, plugins, now: () => recorder.now, owner: "conformance", config });
+  const engine = await openEngine({
+    log,
+    plugins,
+    now: () => recorder.now,
+    owner: "conformance",
+    config,
+    verifyEvents: true,
+  });
   await seed(engine, scenario);
   const reader = new StateReader(scenario, recorder.names);
   const observed: ObservedRound[] = [];
