@@ -224,9 +224,9 @@ describe("pilot types", () => {
   it("are told to the worker maker by label, PR as ANY", () => {
     const { entries } = planWorkers(planInput({ queue: both, ordered: { "ANY/ANY": 9 }, lists: lists(1, 2) }));
     expect(entries.map(({ jobType, prodSourceLabel }) => [jobType, prodSourceLabel])).toEqual([
+      ["managed", "ANY"],
       ["managed", "rc_test2"],
       ["managed", "rc_alrb"],
-      ["managed", "ANY"],
     ]);
   });
 
@@ -239,9 +239,9 @@ describe("pilot types", () => {
     ];
     const { entries } = planWorkers(planInput({ queue: queue({ nQueueLimitWorker: 1 }), workers }));
     expect(entries.map(({ pilotType, n, nReady }) => [pilotType, n, nReady])).toEqual([
+      ["PR", 1, 2],
       ["PT", 0, 1],
       ["RC", 0, 4],
-      ["PR", 1, 2],
     ]);
   });
 });
