@@ -3,7 +3,7 @@
  * output, and which of them the WMS knows. Part of the job machine; like it, it follows what the agents decided.
  */
 import type { EventOf } from "../events/events.ts";
-import type { JobContext } from "./job.ts";
+import type { JobContext } from "./jobContext.ts";
 import type { Step } from "./step.ts";
 
 /** One event range of a job. */

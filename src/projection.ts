@@ -5,10 +5,14 @@
 import type { WindrowEvent } from "../events/events.ts";
 import { blankCall, callMachine, evolveCall } from "../machines/call.ts";
 import { blankFileGroup, evolveFileGroup, fileGroupMachine, openWork } from "../machines/fileGroup.ts";
-import { blankJob, evolveJob, jobMachine } from "../machines/job.ts";
+import { jobMachine } from "../machines/job.ts";
+import { blankJob } from "../machines/jobContext.ts";
+import { evolveJob } from "../machines/jobEvolution.ts";
 import { blankQueue, evolveQueue, queueMachine } from "../machines/queue.ts";
 import { type Step, Table } from "../machines/step.ts";
-import { blankWorker, evolveWorker, workerMachine } from "../machines/worker.ts";
+import { workerMachine } from "../machines/worker.ts";
+import { blankWorker } from "../machines/workerContext.ts";
+import { evolveWorker } from "../machines/workerEvolution.ts";
 import { foldInstance } from "./instance.ts";
 import { eachStep, kindOf } from "./steps.ts";
 import { tally } from "./tallies.ts";

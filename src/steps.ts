@@ -3,7 +3,7 @@
  * each (design 3). What follows for others (files of a job that ends, workers of a call) is here too. Pure.
  */
 import type { EventOf, WindrowEvent } from "../events/events.ts";
-import { lookSteps } from "../machines/worker.ts";
+import { lookSteps } from "../machines/workerEvolution.ts";
 import type { Kind, World } from "./world.ts";
 
 /**

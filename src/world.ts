@@ -4,11 +4,11 @@
  */
 import type { CallContext } from "../machines/call.ts";
 import type { FileGroupContext } from "../machines/fileGroup.ts";
-import type { JobContext } from "../machines/job.ts";
+import type { JobContext } from "../machines/jobContext.ts";
 import { type Look, untried } from "../machines/look.ts";
 import type { QueueContext } from "../machines/queue.ts";
 import type { MachineState } from "../machines/step.ts";
-import type { WorkerContext } from "../machines/worker.ts";
+import type { WorkerContext } from "../machines/workerContext.ts";
 import type { InstanceConfig, QueueConfig } from "./config/schema.ts";
 
 /** One living thing: its state and what is known of it. */

@@ -2,7 +2,7 @@
  * What a plug-in is handed: the World's jobs, files and workers as plain data. Pure; `calls.ts` makes specs of it.
  */
 import type { FileGroupContext, FileRow } from "../../machines/fileGroup.ts";
-import type { WorkerContext } from "../../machines/worker.ts";
+import type { WorkerContext } from "../../machines/workerContext.ts";
 import type { JobData } from "../specs/jobSpec.ts";
 import type { WorkerData } from "../specs/workSpec.ts";
 import { type FileGroup, type Job, statusOf, subStatusOf, type Worker, type World, workerStatusOf } from "../world.ts";

@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { eventTypes, parseEvents } from "../../events/events.ts";
-import { lookSteps } from "../../machines/worker.ts";
+import { lookSteps } from "../../machines/workerEvolution.ts";
 import { foldInstance } from "../../src/instance.ts";
 import { fold, tableOf } from "../../src/projection.ts";
 import { type Kind, World } from "../../src/world.ts";

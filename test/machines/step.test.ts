@@ -8,10 +8,12 @@ import { type AnyMachineSnapshot, type AnyStateMachine, transition } from "xstat
 import { eventTypes } from "../../events/events.ts";
 import { blankCall, callMachine } from "../../machines/call.ts";
 import { blankFileGroup, fileGroupMachine } from "../../machines/fileGroup.ts";
-import { blankJob, jobMachine } from "../../machines/job.ts";
+import { jobMachine } from "../../machines/job.ts";
+import { blankJob } from "../../machines/jobContext.ts";
 import { blankQueue, queueMachine } from "../../machines/queue.ts";
 import { type MachineState, Table } from "../../machines/step.ts";
-import { blankWorker, workerMachine } from "../../machines/worker.ts";
+import { workerMachine } from "../../machines/worker.ts";
+import { blankWorker } from "../../machines/workerContext.ts";
 import { type Transition, tableOf } from "../../src/projection.ts";
 import type { Kind } from "../../src/world.ts";
 import { fuzz, walk } from "./walk.ts";
