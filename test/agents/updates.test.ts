@@ -109,6 +109,13 @@ describe("the attributes of a job that are sent", () => {
     });
   });
 
+  it("leave out the attempt of a job that was refused without one", () => {
+    const refused: WindrowEvent = { type: "job.refused", PandaID: 1, queue: "Q", attemptNr: null, why: "no" };
+    const update = jobUpdate(job(worldOf([refused])));
+    expect(update).toMatchObject({ job_id: 1, job_status: "failed" });
+    expect(update).not.toHaveProperty("attempt_nr");
+  });
+
   it("hold report and metadata only with the last status, and the job's cores where the pilot gave none", () => {
     const over: WindrowEvent = { type: "job.ended", PandaIDs: [1], verdict: "finished" };
     const moving = jobUpdate(job(worldOf([...running, over])));
