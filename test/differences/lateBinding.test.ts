@@ -4,15 +4,19 @@
  */
 import { describe, expect, it } from "vitest";
 import { answered, threw } from "../agents/drive.ts";
-import { dictionary, Site } from "./site.ts";
+import { dictionary, Site, type SiteOptions } from "./site.ts";
 
 const late = { useJobLateBinding: true };
 const oneAtATime = { nQueueLimitWorker: 1 };
 const statusOf = (site: Site, n = 0) => site.batch.get(site.worker(n).ctx.key)!;
 
 /** Jobs that are fetched and prepared, and a worker submitted for each as far as the queue allows. */
-async function submitted(queue: Record<string, unknown>, ...PandaIDs: number[]): Promise<Site> {
-  const site = await Site.open({ queue, jobs: PandaIDs.map((id) => dictionary(id)) });
+async function submitted(
+  queue: Record<string, unknown>,
+  PandaIDs: readonly number[],
+  options: SiteOptions = {},
+): Promise<Site> {
+  const site = await Site.open({ queue, jobs: PandaIDs.map((id) => dictionary(id)), ...options });
   await site.cycle("jobFetcher", "preparator", "preparator", "submitter");
   return site;
 }
@@ -38,7 +42,7 @@ async function bind(site: Site): Promise<void> {
 
 describe("late binding (D3)", () => {
   it("submits a worker without job; the job waits, and gets no second one", async () => {
-    const site = await submitted(late, 1);
+    const site = await submitted(late, [1]);
     expect(site.worker().ctx).toMatchObject({ hasJob: false, toFeed: [] });
     expect([site.workers(), site.life(1)]).toEqual([["submitted"], "queued"]);
     expect(site.made("feedJobs")).toEqual([]);
@@ -48,7 +52,7 @@ describe("late binding (D3)", () => {
   });
 
   it("binds a job when the payload asks, feeds it, and the job runs", async () => {
-    const site = await submitted(late, 1);
+    const site = await submitted(late, [1]);
     await asks(site, 0, 1);
     expect(site.workers()).toEqual(["ready"]);
     await bind(site);
@@ -62,7 +66,7 @@ describe("late binding (D3)", () => {
   });
 
   it("stays as it is while the payload starts without asking", async () => {
-    const site = await submitted(late, 1);
+    const site = await submitted(late, [1]);
     statusOf(site).status = "running";
     site.later(301);
     await site.cycle("monitor");
@@ -70,7 +74,7 @@ describe("late binding (D3)", () => {
   });
 
   it("leaves room in the queue for the next job once a worker runs", async () => {
-    const site = await submitted({ ...late, ...oneAtATime }, 1, 2);
+    const site = await submitted({ ...late, ...oneAtATime }, [1, 2]);
     await asks(site, 0, 1);
     await bind(site);
     expect([site.life(1), site.life(2)]).toEqual(["submitted", "queued"]);
@@ -78,7 +82,7 @@ describe("late binding (D3)", () => {
   });
 
   it("feeds what was bound when the process died in between, and only that", async () => {
-    const site = await submitted(late, 1);
+    const site = await submitted(late, [1]);
     await asks(site, 0, 1);
     site.later(61);
     await site.dieAfter("submitter", "feedJobs");
@@ -89,7 +93,7 @@ describe("late binding (D3)", () => {
   });
 
   it("feeds the same job again after trouble, since the payload may have it, and offers it to no other", async () => {
-    const site = await submitted(late, 1, 2);
+    const site = await submitted(late, [1, 2]);
     await asks(site, 0, 1);
     await asks(site, 1, 1);
     site.answers.set("feedJobs", () => threw("disk full"));
@@ -102,7 +106,7 @@ describe("late binding (D3)", () => {
   });
 
   it("gives the job back when the worker ends before it asked, or before it was fed", async () => {
-    const early = await submitted(late, 1);
+    const early = await submitted(late, [1]);
     statusOf(early).status = "failed";
     for (let look = 0; look < 3; look += 1) {
       early.later(3700);
@@ -113,7 +117,7 @@ describe("late binding (D3)", () => {
     await early.cycle("submitter");
     expect([early.workers(), early.life(1)]).toEqual([["failed", "submitted"], "queued"]);
 
-    const unfed = await submitted(late, 1);
+    const unfed = await submitted(late, [1]);
     await asks(unfed, 0, 1);
     unfed.answers.set("feedJobs", () => threw("disk full"));
     unfed.later(61);
@@ -127,8 +131,23 @@ describe("late binding (D3)", () => {
     expect([unfed.workers(), unfed.life(1)]).toEqual([["failed"], "prepared"]);
   });
 
+  it("is not fed while the monitor looks, so that a request is answered once", async () => {
+    const site = await submitted(late, [1]);
+    await asks(site, 0, 1);
+    const report = Promise.withResolvers<ReturnType<typeof answered>>();
+    site.answers.set("read", () => report.promise);
+    site.later(301);
+    const look = site.cycle("monitor");
+    await bind(site);
+    expect([site.worker().ctx.toFeed, site.made("feedJobs").length]).toEqual([[1], 0]);
+    report.resolve(answered({ jobsRequested: 1 }));
+    await look;
+    await site.cycle("submitter");
+    expect([site.workers(), site.worker().ctx.pandaIDs, site.made("feedJobs").length]).toEqual([["running"], [1], 1]);
+  });
+
   it("kills a waiting job at once, since no worker has it", async () => {
-    const site = await submitted(late, 1);
+    const site = await submitted(late, [1]);
     site.answers.set("updateJobs", () => answered([{ StatusCode: 0, command: "tobekilled" }]));
     await site.cycle("propagator");
     expect([site.life(1), site.worker().state.regions["kill"]]).toEqual(["killed", "unmarked"]);
@@ -138,7 +157,7 @@ describe("late binding (D3)", () => {
 describe("refill (D4)", () => {
   /** A worker that runs job 1 and asks for more, while others wait. */
   async function refilling(n: number, ...others: number[]): Promise<Site> {
-    const site = await submitted(oneAtATime, 1, ...others);
+    const site = await submitted(oneAtATime, [1, ...others]);
     await asks(site, 0, n);
     expect([site.life(1), site.worker().ctx.nJobsToRefill]).toEqual(["running", n]);
     return site;
@@ -165,6 +184,15 @@ describe("refill (D4)", () => {
     site.later(61);
     await site.cycle("submitter");
     expect(site.worker().ctx.pandaIDs).toEqual([1, 2]);
+  });
+
+  it("gives one job where several go to a worker and one was asked for; the other stays free", async () => {
+    const queue = { ...oneAtATime, mapType: "ManyToOne" };
+    const site = await submitted(queue, [1, 2, 3, 4], { traits: { nJobsPerWorker: 2 } });
+    expect(site.worker().ctx.pandaIDs).toEqual([1, 2]);
+    await asks(site, 0, 1);
+    await bind(site);
+    expect([site.worker().ctx.pandaIDs, site.life(3), site.life(4)]).toEqual([[1, 2, 3], "submitted", "prepared"]);
   });
 
   it("gives nothing to a worker that is to be killed", async () => {

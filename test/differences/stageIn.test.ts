@@ -1,6 +1,6 @@
 /**
- * Crash windows of the preparator (lifecycle 7.2): a transfer that was begun is not begun again by somebody who does not
- * know what became of it.
+ * Crash windows of the preparator (lifecycle 7.2): a transfer that was begun is not begun again by somebody who does
+ * not know what became of it.
  */
 import { describe, expect, it } from "vitest";
 import { answered } from "../agents/drive.ts";
