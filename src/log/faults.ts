@@ -24,7 +24,9 @@ export type RefusalCode =
   | "foreign"
   | "shards"
   | "tooLarge"
-  | "readOnly";
+  | "readOnly"
+  | "unreachable"
+  | "misconfigured";
 
 /** The log cannot be opened (or a record not be taken), and nothing was written. */
 export class LogRefused extends Error {

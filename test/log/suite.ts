@@ -102,9 +102,9 @@ function portCases(log: () => Log, reopen: Reopen): void {
 function journalCases(log: () => Log, reopen: Reopen): void {
   it("claims every shard, and folds decisions in the order they were made", async () => {
     const { journal, folded } = await journalOn(log());
-    expect(folded.map(({ kind, shard, term, seq }) => [kind, shard, term, seq])).toEqual(
-      [0, 1, 2, 3].map((shard) => ["claim", shard, 1, 1]),
-    );
+    // A log has an order within shards only.
+    const claims = new Set(folded.map(({ kind, shard, term, seq }) => `${kind} ${shard} ${term} ${seq}`));
+    expect(claims).toEqual(new Set([0, 1, 2, 3].map((shard) => `claim ${shard} 1 1`)));
     const decided = Array.from({ length: 200 }, (_, n) =>
       journal.decide({ shard: n % 4, cause: `call ${n}`, events: [noted(n)], inputs: { inbox: n } }),
     );
