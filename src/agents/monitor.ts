@@ -4,24 +4,13 @@
  * disturbs no other (D17), and files are acknowledged only when the record that holds them is durable (C19).
  */
 import type { EventOf, WindrowEvent } from "../../events/events.ts";
-import type { WorkerReport } from "../plugins/contract.ts";
 import { isOver, isWithWorker, type Worker, type World } from "../world.ts";
-import {
-  type Answered,
-  call,
-  callAll,
-  type Duty,
-  type Part,
-  type Reply,
-  type Run,
-  record,
-  traits,
-  verdictOf,
-} from "./agent.ts";
+import { type Answered, call, callAll, type Duty, type Part, type Run, record, traits, verdictOf } from "./agent.ts";
 import { workerArgument } from "./handing.ts";
 import { givenBack } from "./lateBinding.ts";
 import { type Judgement, judge, type Seen } from "./looking.ts";
 import { observed } from "./observation.ts";
+import { askPayloads } from "./payloadReports.ts";
 import { plain } from "./submission.ts";
 
 const lookAtWorkers: Duty = {
@@ -173,46 +162,6 @@ const known: ReadonlySet<string> = new Set([
   "missed",
   "ready",
 ]);
-
-/** What each payload reports, or why that cannot be known. */
-function* askPayloads(
-  world: World,
-  workers: readonly Worker[],
-  now: number,
-): Part<ReadonlyMap<number, WorkerReport | string>> {
-  const replies = yield* callAll(
-    workers.map((worker) => ({
-      method: "read" as const,
-      plugin: "messenger" as const,
-      queue: worker.ctx.queue,
-      key: `read:${worker.ctx.workerID}:${now}`,
-      args: { worker: workerArgument(world, worker), plain: [requestFor(world, worker, now)] },
-    })),
-  );
-  return new Map(workers.map(({ ctx }, i) => [ctx.workerID, reportOf(replies[i])]));
-}
-
-function reportOf(reply: Reply | undefined): WorkerReport | string {
-  if (!reply) return "messenger.read: no answer";
-  return reply.ok ? (reply.value as WorkerReport) : reply.why;
-}
-
-function requestFor(world: World, { ctx }: Worker, now: number) {
-  const { messenger } = world.queueConfig(ctx.queue).plugins;
-  const heartbeat = messenger["worker_heartbeat"];
-  const running = ctx.finalStatus === null;
-  return {
-    attributes: true,
-    files: true,
-    events: ctx.eventsRequest > 0,
-    eventsRequest: ctx.eventsRequest === 1,
-    pandaIDs: ctx.mapType === "NoJob",
-    jobsRequested: running && ctx.mapType !== "NoJob" && ctx.nJobsToRefill === 0 && ctx.toFeed.length === 0,
-    killRequested: true,
-    heartbeatMinutes: typeof heartbeat === "number" ? heartbeat : null,
-    now,
-  };
-}
 
 /** Post-processes those whose end the batch system reported and that owe nothing more (3.4 B7). */
 function* postProcess(world: World, judged: Judgement[], troubled: Map<number, string>, now: number): Part<void> {
