@@ -9,6 +9,7 @@ import { type AgentName, agents } from "./agents/roster.ts";
 import type { Plugins } from "./calls.ts";
 import { type Configuration, configuring, type Decided } from "./configure.ts";
 import { type Frozen, thaw } from "./frozen.ts";
+import { InFlight, nobody } from "./inFlight.ts";
 import { type Journal, openJournal } from "./log/journal.ts";
 import type { Log } from "./log/log.ts";
 import type { Snapshot } from "./log/snapshot.ts";
@@ -75,6 +76,9 @@ export class Engine {
   /** Entities at work, by duty: with the duty's limit they bound what runs at once. */
   readonly #atWork = new Map<string, number>();
   readonly #runs = new Set<Promise<void>>();
+  readonly #inFlight = new InFlight();
+  /** Runs that wait until a decision on its way is read back. Bounded by the runs. */
+  readonly #waiting: (() => void)[] = [];
   /** Worker numbers given away in this process, by shard; the log knows those that were used. */
   readonly #numbers = new Map<number, number>();
   #failure: Error | undefined;
@@ -124,7 +128,7 @@ export class Engine {
   /** Brings another configuration into force. @throws PlacementRefused, and then the old one stays. */
   async configure(config: Configuration): Promise<readonly Decided[]> {
     const decided = configuring(this.world, config);
-    for (const { shard, events } of decided) await this.journal.decide({ shard, cause: "configuration", events });
+    for (const { shard, events } of decided) await this.#decide(shard, "configuration", events);
     if (decided.length > 0) this.#scheduler.placeAll();
     return decided;
   }
@@ -141,7 +145,7 @@ export class Engine {
   /** Starts the runs of a duty for what is due, as far as its limit allows. */
   #start(duty: Duty, now: number): Promise<void>[] {
     const room = duty.limit(this.world) - (this.#atWork.get(duty.name) ?? 0);
-    const ids = room > 0 ? this.#scheduler.take(duty.name, now, room) : [];
+    const ids = room > 0 ? this.#takeQuiet(duty.name, now, room) : [];
     if (ids.length === 0) return [];
     const batches = duty.batches?.(this.world, ids) ?? ids.map((id) => [id]);
     return batches.map((batch) => this.#track(duty, batch, duty.run(this.world, { ids: batch, now })));
@@ -168,8 +172,43 @@ export class Engine {
     this.#atWork.set(duty, (this.#atWork.get(duty) ?? 0) + by);
   }
 
+  /** Entities of which the World says all that was decided; the others are placed again when it does. */
+  #takeQuiet(rule: string, now: number, n: number, partition?: string): (number | string)[] {
+    const ids = this.#scheduler.take(rule, now, n, partition);
+    const busy = ids.filter((id) => this.#inFlight.touches(this.world, [{ rule, id }]));
+    if (busy.length === 0) return ids;
+    this.#scheduler.release(busy.map((id) => ({ rule, id })));
+    return ids.filter((id) => !busy.includes(id));
+  }
+
+  /**
+   * Turns a run. It goes on only while no decision about its entities is on its way: what it reads of them in the World
+   * and what it records without another question in between are one.
+   */
   async #perform(run: Run, taken: Taken[]): Promise<void> {
-    for (let step = run.next(undefined); !step.done; ) step = run.next(await this.#give(step.value, taken));
+    for (let step = run.next(undefined); !step.done; ) {
+      const ask = step.value;
+      const given = await this.#give(ask, taken);
+      const others = ask.ask === "quiet" ? ask.concerned : nobody;
+      while (this.#inFlight.touches(this.world, taken) || this.#inFlight.names(others)) await this.#readBack();
+      step = run.next(given);
+    }
+  }
+
+  /** Resolves when the next decision was read back. */
+  #readBack(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  async #decide(shard: number, cause: string, events: readonly WindrowEvent[]): Promise<void> {
+    this.#inFlight.add(events);
+    try {
+      await this.journal.decide({ shard, cause, events });
+    } finally {
+      this.#inFlight.remove(events);
+      for (const go of this.#waiting.splice(0)) go();
+      this.#wake();
+    }
   }
 
   async #give(ask: Ask, taken: Taken[]): Promise<unknown> {
@@ -179,14 +218,15 @@ export class Engine {
       case "calls":
         return Promise.all(ask.calls.map((call) => this.#plugins.invoke(call)));
       case "record":
-        await this.journal.decide({ shard: ask.shard, cause: ask.cause, events: ask.events });
-        return this.#wake();
+        return this.#decide(ask.shard, ask.cause, ask.events);
       case "traits":
         return this.#plugins.traits(ask.queue, ask.plugin);
       case "reserve":
         return this.#reserve(ask.shard, ask.n);
+      case "quiet":
+        return undefined;
       case "take": {
-        const ids = this.#scheduler.take(ask.rule, this.#now(), ask.n, ask.partition);
+        const ids = this.#takeQuiet(ask.rule, this.#now(), ask.n, ask.partition);
         taken.push(...ids.map((id) => ({ rule: ask.rule, id })));
         return ids;
       }

@@ -4,6 +4,7 @@
  * touches nothing itself. After a crash the same World makes the same duty due again, so nothing else is remembered.
  */
 import type { WindrowEvent } from "../../events/events.ts";
+import type { Concerned } from "../inFlight.ts";
 import type { MethodName, PluginKind } from "../plugins/contract.ts";
 import type { FileData } from "../specs/fileSpec.ts";
 import type { JobData } from "../specs/jobSpec.ts";
@@ -103,7 +104,8 @@ export type Ask =
   | { readonly ask: "record"; readonly shard: number; readonly cause: string; readonly events: readonly WindrowEvent[] }
   | { readonly ask: "traits"; readonly queue: string; readonly plugin: PluginKind }
   | { readonly ask: "reserve"; readonly shard: number; readonly n: number }
-  | { readonly ask: "take"; readonly rule: string; readonly partition: string; readonly n: number };
+  | { readonly ask: "take"; readonly rule: string; readonly partition: string; readonly n: number }
+  | { readonly ask: "quiet"; readonly concerned: Concerned };
 
 /** One run of a duty. */
 export type Run = Generator<Ask, void, unknown>;
@@ -143,6 +145,14 @@ export function* reserve(shard: number, n: number): Part<readonly number[]> {
 export function* take(rule: string, partition: string, n: number): Part<readonly (number | string)[]> {
   if (n <= 0) return [];
   return (yield { ask: "take", rule, partition, n }) as readonly (number | string)[];
+}
+
+/**
+ * Waits until the World shows all that was decided about these. For entities that the run has not taken: of those, and
+ * of what belongs to them, the World always shows all when a run is resumed.
+ */
+export function* quiet(concerned: Partial<Concerned>): Part<void> {
+  yield { ask: "quiet", concerned: { jobs: [], workers: [], queues: [], ...concerned } };
 }
 
 /** What the scheduler hands to a duty. */
@@ -207,8 +217,9 @@ export function closing(key: string, reply: Reply, settle?: "lost" | "repeated" 
 }
 
 /**
- * Key of a creating call for a job: made of the state that asks for it, so that the next process, which has the same state,
- * calls with the same key, and a plug-in recognises the repetition. The first file tells apart what is done in steps.
+ * Key of a creating call for a job: made of the state that asks for it, so that the next process, which has the same
+ * state, calls with the same key, and a plug-in recognises the repetition. The first file tells apart what is done in
+ * steps.
  */
 export const attemptKey = (
   method: string,

@@ -18,6 +18,7 @@ import {
   creationWindowMs,
   type Duty,
   type Part,
+  quiet,
   type Run,
   record,
 } from "./agent.ts";
@@ -82,6 +83,8 @@ function* fetchFor(world: World, queue: string, now: number): Part<void> {
   }
   const read = answer.data.map((raw) => readJob(raw));
   const aux = yield* auxInputs(config, read, now);
+  // What becomes of an earlier life of a job may be on its way into the log.
+  yield* quiet({ jobs: read.flatMap((reading) => (reading.ok ? reading.job.PandaID : (reading.PandaID ?? []))) });
   const events: WindrowEvent[] = [
     { type: "queue.jobsFetched", queue, asked: n, got: answer.data.length, bound },
     ...fetched(world, config, read, aux),

@@ -3,11 +3,12 @@
  * The first final status that the batch system gives is kept, but the worker ends only when nothing it reported is open
  * and it was post-processed. Pure.
  */
+import type { EventOf } from "../../events/events.ts";
 import type { WorkerLook } from "../../events/worker.ts";
 import type { InstanceConfig, QueueConfig } from "../config/schema.ts";
 import type { WorkerReport } from "../plugins/contract.ts";
 import type { WorkerChanges } from "../specs/workSpec.ts";
-import { type Worker, workerStatusOf } from "../world.ts";
+import { type Worker, type World, workerStatusOf } from "../world.ts";
 
 const FAILEDBYSERVER = 1236;
 const GENERALERROR = 1008;
@@ -172,4 +173,16 @@ function changesOf(
   const code = { finished: undefined, failed: GENERALERROR, cancelled: PANDAKILL }[finalStatus ?? "finished"];
   if (code === undefined || (blamed !== undefined && blamed !== null)) return own;
   return { ...own, pilotError: { code, diag } };
+}
+
+/**
+ * One event for each reason: the workers of one batch mostly share it. One that another look saw end meanwhile is in no
+ * trouble.
+ */
+export function troubles(world: World, troubled: ReadonlyMap<number, string>): EventOf<"worker.lookTroubled">[] {
+  const byWhy = new Map<string, number[]>();
+  for (const [workerID, why] of troubled) {
+    if (world.workers.get(workerID)?.state.tags.has("due:look")) byWhy.set(why, [...(byWhy.get(why) ?? []), workerID]);
+  }
+  return [...byWhy].map(([why, workerIDs]) => ({ type: "worker.lookTroubled", workerIDs, why }));
 }

@@ -8,7 +8,7 @@ import { isOver, isWithWorker, type Worker, type World } from "../world.ts";
 import { type Answered, call, callAll, type Duty, type Part, type Run, record, traits, verdictOf } from "./agent.ts";
 import { workerArgument } from "./handing.ts";
 import { givenBack } from "./lateBinding.ts";
-import { type Judgement, judge, type Seen } from "./looking.ts";
+import { type Judgement, judge, type Seen, troubles } from "./looking.ts";
 import { observed } from "./observation.ts";
 import { askPayloads } from "./payloadReports.ts";
 import { plain } from "./submission.ts";
@@ -61,7 +61,7 @@ const lookAtWorkers: Duty = {
       ...marks(good),
       ...observed(world, good, now),
       ...givenBack(world, good),
-      ...troubles(troubled),
+      ...troubles(world, troubled),
     ]);
     yield* acknowledge(world, good, now);
   },
@@ -222,13 +222,6 @@ function marks(judged: readonly Judgement[]): WindrowEvent[] {
     const { why, error } = kill;
     return [{ type: "worker.killMarked", workerIDs: [worker.ctx.workerID], why, ...(error ? { error } : {}) }];
   });
-}
-
-/** One event for each reason: the workers of one batch mostly share it. */
-function troubles(troubled: ReadonlyMap<number, string>): EventOf<"worker.lookTroubled">[] {
-  const byWhy = new Map<string, number[]>();
-  for (const [workerID, why] of troubled) byWhy.set(why, [...(byWhy.get(why) ?? []), workerID]);
-  return [...byWhy].map(([why, workerIDs]) => ({ type: "worker.lookTroubled", workerIDs, why }));
 }
 
 /**

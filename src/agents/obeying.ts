@@ -2,8 +2,7 @@
  * Obeys commands that are in the log: effect first, then the word that it is done (lifecycle 5). It must never wait for
  * anything outside: what a command wants of the WMS or of a plug-in becomes a debt that another duty pays.
  */
-import type { WindrowEvent } from "../../events/events.ts";
-import { type Duty, type Run, record } from "./agent.ts";
+import { type Duty, quiet, type Run, record } from "./agent.ts";
 import { control } from "./asking.ts";
 import { effectOf } from "./commands.ts";
 
@@ -19,14 +18,19 @@ export const obeying = (name: "obey" | "obeyKills"): Duty => ({
       const { command_id, receiver } = command;
       if ((receiver === "sweeper") !== (name === "obeyKills")) continue;
       const cause = `command:${command_id}`;
-      // Each effect is made of the World as the commands before it left it.
-      const { events, complaint } = effectOf(world, command);
-      const shards = new Map<number, WindrowEvent[]>();
-      for (const { queue, event } of events) {
-        const shard = world.shardOf(queue);
-        shards.set(shard, [...(shards.get(shard) ?? []), event]);
+      // Each effect is made of the World as the commands before it left it; a worker may have gone meanwhile.
+      const { complaint, ...first } = effectOf(world, command);
+      for (const shard of new Set(first.events.map(({ queue }) => world.shardOf(queue)))) {
+        yield* quiet({
+          workers: first.events.flatMap(({ event }) => ("workerIDs" in event ? (event.workerIDs ?? []) : [])),
+        });
+        const its = effectOf(world, command).events.filter(({ queue }) => world.shardOf(queue) === shard);
+        yield* record(
+          shard,
+          cause,
+          its.map(({ event }) => event),
+        );
       }
-      for (const [shard, its] of shards) yield* record(shard, cause, its);
       // Only now: a crash before this repeats the effect, which does nothing more.
       yield* record(control, cause, [
         { type: "instance.commandDone", command_id, ...(complaint === undefined ? {} : { complaint }) },

@@ -6,10 +6,11 @@
 import type { WindrowEvent } from "../../events/events.ts";
 import type { QueueConfig } from "../config/schema.ts";
 import type { WorkerDraft } from "../plugins/contract.ts";
+import { tableOf } from "../projection.ts";
 import { queuedOf } from "../rules.ts";
 import { type PlanEntry, planWorkers } from "../sizing/plan.ts";
 import { type Chunk, chunkJobs, type MakerNumbers, sizeDynamically, workerCounts } from "../sizing.ts";
-import type { World } from "../world.ts";
+import type { Job, World } from "../world.ts";
 import { resolveAccessPoint } from "./accessPoint.ts";
 import {
   call,
@@ -25,7 +26,7 @@ import {
   traits,
 } from "./agent.ts";
 import { jobWithFiles } from "./handing.ts";
-import { askingFor, binding, bindsLate, refills } from "./lateBinding.ts";
+import { asking, askingFor, binding, bindsLate, refills } from "./lateBinding.ts";
 
 const SETUPFAILURE = 1110;
 
@@ -92,27 +93,50 @@ function* makeWorkers(world: World, config: QueueConfig, entry: PlanEntry, now: 
       : slots * numbersPerWorker(config, numbers);
   const queued = yield* take("submitJobs", queuedOf(queue), ready.length * numbersPerWorker(config, numbers));
   const others = config.mapType === "NoJob" ? [] : yield* take("submitJobs", queue, wanted - queued.length);
-  const eligible = [...queued, ...others].flatMap((id) => world.jobs.get(id as number)?.ctx ?? []);
+  const taken = [...queued, ...others].flatMap((id) => world.jobs.get(id as number) ?? []);
+  const eligible = taken.map(({ ctx }) => ctx);
   const planned = chunkJobs(config, { nWorkers, nReady: ready.length }, numbers, eligible).chunks;
   if (planned.length === 0) return;
-  const pairs = ready.flatMap((worker, i) => (planned[i] ? [[worker, planned[i]] as const] : []));
-  const bound = binding(world, pairs, (chunk) => onEvents(world, chunk));
-  const chunks = planned.slice(pairs.length);
+  const chunks = planned.slice(ready.length);
   const replies = yield* callAll(chunks.map((chunk) => makeCall(world, config, entry, chunk, now)));
   // As in the original, one exception of the maker spoils all that was to be made with it (lifecycle 1.6 step 2).
   const trouble = replies.find((reply) => !reply.ok);
-  const made = trouble ? [] : chunks.filter((_, i) => draftOf(replies[i]) !== null);
-  const unmade = chunks.filter((chunk) => !made.includes(chunk)).flatMap(({ PandaIDs }) => PandaIDs);
-  const workerIDs = yield* reserve(world.shardOf(queue), made.length);
+  const workerIDs = yield* reserve(world.shardOf(queue), trouble ? 0 : chunks.length);
+  const left = planned.map((chunk) => withoutGone(world, chunk, taken));
+  const pairs = ready.flatMap((worker, i) => {
+    const chunk = left[i];
+    return chunk && asking(world, queue).includes(worker) ? [[worker, chunk] as const] : [];
+  });
   const batch = `${queue}:${entry.resourceType}:${entry.pilotType}:${now}`;
+  const unmade: number[] = [];
+  const made = left.slice(ready.length).flatMap((chunk, i) => {
+    const draft = trouble ? null : draftOf(replies[i]);
+    if (!draft && chunk) unmade.push(...chunk.PandaIDs);
+    return draft && chunk ? making(world, config, entry, { chunk, draft, batch, workerID: workerIDs[i] ?? 0 }) : [];
+  });
   yield* record(world.shardOf(queue), `make:${batch}`, [
-    ...bound,
-    ...made.flatMap((chunk, i) => {
-      const draft = draftOf(replies[chunks.indexOf(chunk)]);
-      return draft ? making(world, config, entry, { chunk, draft, batch, workerID: workerIDs[i] ?? 0 }) : [];
-    }),
-    ...failing([...new Set(unmade)], trouble, maker["skipOnFail"] === true),
+    ...binding(world, pairs, (chunk) => onEvents(world, chunk)),
+    ...made,
+    ...failing(world, unbound(unmade, made), trouble, maker["skipOnFail"] === true),
   ]);
+}
+
+/** Those of the jobs that get no worker of this decision either. */
+function unbound(PandaIDs: readonly number[], made: readonly WindrowEvent[]): number[] {
+  const bound = new Set(made.map((event) => (event.type === "job.bound" ? event.PandaID : null)));
+  return [...new Set(PandaIDs)].filter((PandaID) => !bound.has(PandaID));
+}
+
+/**
+ * The chunk without jobs that were killed, or handed out anew, while the maker was at work; null where none is left of
+ * those that it had.
+ */
+function withoutGone(world: World, chunk: Chunk, taken: readonly Job[]): Chunk | null {
+  const PandaIDs = chunk.PandaIDs.filter((PandaID) => {
+    const job = world.jobs.get(PandaID);
+    return job !== undefined && taken.includes(job) && tableOf("job").knows(job.state, "job.bound");
+  });
+  return PandaIDs.length > 0 || chunk.PandaIDs.length === 0 ? { ...chunk, PandaIDs } : null;
 }
 
 /** Workers to make, with the ready ones (lifecycle 6.4, end). */
@@ -235,12 +259,23 @@ function onEvents(world: World, { PandaIDs: [first] }: Chunk): boolean {
   });
 }
 
-/** Jobs whose worker could not be made: tried again where the maker says so or gave no answer, else failed (D1). */
-function failing(PandaIDs: number[], trouble: Reply | undefined, skipOnFail: boolean): WindrowEvent[] {
-  if (PandaIDs.length === 0) return [];
+/**
+ * Jobs whose worker could not be made: tried again where the maker says so or gave no answer, else failed (D1). One
+ * that has workers already goes on with them.
+ */
+function failing(world: World, PandaIDs: number[], trouble: Reply | undefined, skipOnFail: boolean): WindrowEvent[] {
+  const knowing = (type: WindrowEvent["type"]): number[] =>
+    PandaIDs.filter((PandaID) => {
+      const job = world.jobs.get(PandaID);
+      return job !== undefined && tableOf("job").knows(job.state, type);
+    });
   const dialog = "failed to make a worker";
-  if (skipOnFail) return [{ type: "job.makingSkipped", PandaIDs, dialog }];
-  if (trouble && !trouble.ok) return [{ type: "job.makingTroubled", PandaIDs, why: trouble.why }];
+  const failed = skipOnFail || trouble ? [] : knowing("job.makingFailed");
+  const waiting = knowing("job.makingSkipped").filter((PandaID) => !failed.includes(PandaID));
   const error = { code: SETUPFAILURE, diag: dialog };
-  return PandaIDs.map((PandaID) => ({ type: "job.makingFailed", PandaID, error, dialog }));
+  const events = failed.map((PandaID): WindrowEvent => ({ type: "job.makingFailed", PandaID, error, dialog }));
+  if (waiting.length === 0) return events;
+  return trouble && !trouble.ok && !skipOnFail
+    ? [...events, { type: "job.makingTroubled", PandaIDs: waiting, why: trouble.why }]
+    : [...events, { type: "job.makingSkipped", PandaIDs: waiting, dialog }];
 }

@@ -1,7 +1,7 @@
 /** What every communicator is held to (plugins.md 12, panda-api), whatever WMS is behind it. */
 import { describe, expect, it } from "vitest";
-import { type Communicator, type JobsRequest, type JobUpdate, methods } from "../../src/plugins/contract.ts";
 import { readJob } from "../../src/agents/jobDictionary.ts";
+import { type Communicator, type JobsRequest, type JobUpdate, methods } from "../../src/plugins/contract.ts";
 import { call } from "./fixtures.ts";
 
 /** Jobs that wait to be fetched, and the request that gets them and no other. */

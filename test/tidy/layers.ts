@@ -46,7 +46,7 @@ export const zones: readonly Zone[] = [
   { name: "sizing", paths: ["src/sizing.ts", "src/sizing/"], imports: core, pure: true, packages: ["zod"] },
   {
     name: "scheduler",
-    paths: ["src/scheduler.ts", "src/rules.ts"],
+    paths: ["src/scheduler.ts", "src/rules.ts", "src/inFlight.ts"],
     imports: core,
     pure: true,
     packages: ["tinyqueue"],
