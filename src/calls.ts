@@ -7,6 +7,7 @@
 import { setMaxListeners } from "node:events";
 import { z } from "zod";
 import type { Call, Reply, Traits } from "./agents/agent.ts";
+import { checkedAnswer, checkedChanges, cut } from "./calls/checked.ts";
 import { Gate } from "./calls/gate.ts";
 import { Concealer, missingSecrets, putBack, takenOut, withoutQuotedSecrets } from "./calls/secrets.ts";
 import { specsOf } from "./calls/specs.ts";
@@ -94,7 +95,7 @@ export class ConfiguredPlugins implements Plugins {
     const trouble = (kind: "threw" | "timedOut" | "refused" | "missing", why: string): Reply => ({
       ok: false,
       kind,
-      why: `${call.plugin}.${call.method}: ${why}`,
+      why: cut(`${call.plugin}.${call.method}: ${why}`),
       afterMs: this.#calling.now() - began,
     });
     const loaded = await this.#plugin(call.queue, call.plugin);
@@ -119,15 +120,21 @@ export class ConfiguredPlugins implements Plugins {
       if (error instanceof PassedDeadline) return trouble("timedOut", `no answer within ${seconds} s`);
       return trouble("threw", this.#quotable(call, messageOf(error)));
     }
-    const parsed = contract.answer.safeParse(raw);
-    if (!parsed.success) {
-      // Before it is cut, for half a secret is one.
-      const shown = this.#quotable(call, textOf(raw)).slice(0, 200);
-      return trouble("refused", `its answer ${shown} is none: ${z.prettifyError(parsed.error)}`);
+    let answer: Pick<Extract<Reply, { ok: true }>, "value" | "files" | "workers">;
+    try {
+      const parsed = contract.answer.safeParse(raw);
+      if (!parsed.success) {
+        // Before it is cut, for half a secret is one.
+        const shown = this.#quotable(call, textOf(raw)).slice(0, 200);
+        return trouble("refused", `its answer ${shown} is none: ${z.prettifyError(parsed.error)}`);
+      }
+      answer = { value: checkedAnswer(parsed.data, call.method), ...checkedChanges(specs.changes()) };
+    } catch (error) {
+      return trouble("refused", this.#quotable(call, messageOf(error)));
     }
     try {
-      const value = call.method === "getJobs" ? await this.#withoutSecrets(parsed.data) : parsed.data;
-      return { ok: true, value, ...specs.changes() };
+      const { value } = answer;
+      return { ok: true, ...answer, value: call.method === "getJobs" ? await this.#withoutSecrets(value) : value };
     } catch (error) {
       return trouble("threw", `the secrets of its jobs cannot be kept: ${messageOf(error)}`);
     }

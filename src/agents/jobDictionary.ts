@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import type { InputInfo, OutputInfo } from "../specs/jobSpec.ts";
+import { NotPlain, plain } from "./plain.ts";
 
 /** The facts of `job.fetched` that the dictionary holds. */
 export interface JobFacts {
@@ -80,20 +81,35 @@ export function readJob(raw: unknown): DictionaryReading {
   if (!as.success) {
     return { ok: false, PandaID: null, attemptNr: null, why: `the job is ${shown(raw)} instead of a dictionary` };
   }
-  const parsed = dictionary.safeParse(as.data);
   const refused = (why: string): DictionaryReading => {
     const PandaID = pandaIDOf(as.data);
     const attemptNr = whole.safeParse(as.data["attemptNr"]).data ?? null;
     return { ok: false, PandaID, attemptNr, why: `job ${PandaID ?? "without PandaID"}: ${why}` };
   };
-  if (!parsed.success) return refused(complaint(as.data, parsed.error.issues));
   const remarks: string[] = [];
   try {
-    return { ok: true, job: facts(as.data, parsed.data, remarks), remarks };
+    const kept = keepable(as.data);
+    const parsed = dictionary.safeParse(kept);
+    if (!parsed.success) return refused(complaint(kept, parsed.error.issues));
+    return { ok: true, job: facts(kept, parsed.data, remarks), remarks };
   } catch (error) {
-    if (error instanceof Unusable) return refused(error.message);
+    if (error instanceof Unusable || error instanceof NotPlain) return refused(error.message);
     throw error;
   }
+}
+
+/** The longest dictionary, in characters: one event has to hold it, with the files read off it. */
+const maxLength = 128 * 1024;
+
+/** The dictionary as data that the log can hold. @throws NotPlain, Unusable */
+function keepable(raw: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const given = Object.entries(raw).filter(([, value]) => value !== undefined);
+  const kept = Object.fromEntries(given.map(([key, value]) => [key, plain(value, key)]));
+  const { length } = JSON.stringify(kept);
+  if (length > maxLength) {
+    throw new Unusable(`its dictionary has ${length} characters, and at most ${maxLength} can be kept`);
+  }
+  return kept;
 }
 
 /** The PandaID of a dictionary, null where it has none that could be one. */

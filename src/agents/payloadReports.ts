@@ -27,8 +27,41 @@ export function* askPayloads(
 
 function reportOf(reply: Reply | undefined): WorkerReport | string {
   if (!reply) return "messenger.read: no answer";
-  return reply.ok ? (reply.value as WorkerReport) : reply.why;
+  return reply.ok ? withinBounds(reply.value as WorkerReport) : reply.why;
 }
+
+/** Of the attributes of one job, in characters: one event has to hold them. */
+const maxAttributes = 128 * 1024;
+
+/** The report without attributes that no event can hold: each is named, and the payload goes on without it. */
+function withinBounds(report: WorkerReport): WorkerReport {
+  const complaints = [...(report.complaints ?? [])];
+  const bounded = (place: string, attributes: Readonly<Record<string, unknown>>): Record<string, unknown> => {
+    const sizes = Object.entries(attributes).map(([name, value]) => ({ name, value, length: lengthOf(value) }));
+    let left = maxAttributes;
+    return Object.fromEntries(
+      sizes
+        .toSorted((a, b) => a.length - b.length)
+        .flatMap(({ name, value, length }) => {
+          left -= length;
+          if (left >= 0) return [[name, value]];
+          const why = `it has ${length} characters, and at most ${maxAttributes} of a job's attributes can be kept`;
+          complaints.push({ where: `${place}, ${name}`, why });
+          return [];
+        }),
+    );
+  };
+  const { attributes, workerAttributes } = report;
+  const ofJobs = Object.entries(attributes ?? {}).map(([id, each]) => [id, bounded(`job ${id}`, each)]);
+  const kept = {
+    ...report,
+    ...(attributes ? { attributes: Object.fromEntries(ofJobs) } : {}),
+    ...(workerAttributes ? { workerAttributes: bounded("the worker", workerAttributes) } : {}),
+  };
+  return complaints.length > (report.complaints?.length ?? 0) ? { ...kept, complaints } : report;
+}
+
+const lengthOf = (value: unknown): number => JSON.stringify(value)?.length ?? 0;
 
 function requestFor(world: World, { ctx }: Worker, now: number) {
   const { messenger } = world.queueConfig(ctx.queue).plugins;

@@ -6,7 +6,7 @@ import type { Log } from "../../src/log/log.ts";
 import { type MemoryStore, openMemoryLog } from "../../src/log/memory.ts";
 import type { StoredRecord } from "../../src/log/record.ts";
 
-export interface DelayedLog extends Log {
+export interface CrashableLog extends Log {
   /** From now on nothing becomes durable and nothing is read back; `durable` of what waits still gets there. */
   crash(durable: number): Promise<void>;
 }
@@ -18,7 +18,7 @@ interface Waiting {
 }
 
 /** Opens a log on the store whose commits take as long as `delayMs` says. */
-export function openDelayedLog(store: MemoryStore, delayMs: () => number): DelayedLog {
+export function openDelayedLog(store: MemoryStore, delayMs: () => number): CrashableLog {
   const inner = openMemoryLog(store);
   const waiting: Waiting[] = [];
   const detachments: (() => void)[] = [];

@@ -18,7 +18,7 @@ import { fold } from "../../src/projection.ts";
 import { type Engine, openEngine } from "../../src/windrow.ts";
 import { type Anomaly, World } from "../../src/world.ts";
 import { Chance } from "./chance.ts";
-import { type DelayedLog, openDelayedLog } from "./delayedLog.ts";
+import { type CrashableLog, openDelayedLog } from "./delayedLog.ts";
 import { isEnd, Site, type Weather } from "./site.ts";
 import { addSite } from "./sites.ts";
 
@@ -52,20 +52,22 @@ export interface Simulated {
   readonly world: World;
 }
 
-/** The two files that an operator would write. @throws Error where the readers refuse them. */
-export function configurationOf(site: string, queues: Plan["queues"]): Configuration {
+/**
+ * The two files that an operator would write; `pace` stretches the intervals of what is asked for its own sake.
+ * @throws Error where the readers refuse them. */
+export function configurationOf(site: string, queues: Plan["queues"], pace = 1): Configuration {
   const intervals = ["preparator", "stager"].map(
     (name) => `[${name}]\ncheckInterval = 20\ntriggerInterval = 20\nlockInterval = 40\n`,
   );
   const text = `[master]
 harvester_id = simulated
 ${intervals.join("")}[jobfetcher]
-lookupTime = 15
+lookupTime = ${15 * pace}
 nQueues = 10
 [commandmanager]
-sleepTime = 30
+sleepTime = ${30 * pace}
 [submitter]
-lookupTime = 10
+lookupTime = ${10 * pace}
 checkInterval = 10
 lockInterval = 30
 [monitor]
@@ -124,9 +126,9 @@ const deadlined = [
 const deadlines = (seconds: number) => Object.fromEntries(deadlined.map((name) => [name, seconds]));
 
 /** One life of the engine. */
-interface Life {
+export interface Life {
   readonly engine: Engine;
-  readonly log: DelayedLog;
+  readonly log: CrashableLog;
   readonly ended: Promise<unknown>;
   readonly stop: AbortController;
 }
@@ -153,7 +155,8 @@ export async function simulate(plan: Plan): Promise<Simulated> {
   const crashesAt = Array.from({ length: plan.crashes }, () => start + chance.next() * plan.stormHours * 3_600_000);
   crashesAt.sort((a, b) => a - b);
   const end = start + plan.hours * 3_600_000;
-  let life = await begin(site, name, config, store);
+  const open = () => openDelayedLog(store, () => chance.int(1, 40));
+  let life = await begin(site, name, config, open());
   let failure: unknown;
   const watch = (of: Life): void => {
     of.ended.catch((error: unknown) => {
@@ -168,7 +171,7 @@ export async function simulate(plan: Plan): Promise<Simulated> {
     if (next !== undefined && Date.now() >= next) {
       crashesAt.shift();
       await crash(life, site);
-      life = await begin(site, name, config, store);
+      life = await begin(site, name, config, open());
       watch(life);
     } else vi.advanceTimersToNextTimer();
   }
@@ -181,7 +184,8 @@ export async function simulate(plan: Plan): Promise<Simulated> {
   return { site, store, anomalies, live, replayed: canonical(freeze(world)), world };
 }
 
-async function begin(site: Site, name: string, config: Configuration, store: MemoryStore): Promise<Life> {
+/** Opens an engine on the log and lets it run. */
+export async function begin(site: Site, name: string, config: Configuration, log: CrashableLog): Promise<Life> {
   site.boot += 1;
   const plugins = new ConfiguredPlugins({
     now: Date.now,
@@ -208,7 +212,6 @@ async function begin(site: Site, name: string, config: Configuration, store: Mem
   const ask = { method: "checkPanda", plugin: "communicator", queue: null, key: "load", args: { plain: [] } } as const;
   const reply = await plugins.invoke(ask);
   if (!reply.ok) throw new Error(reply.why);
-  const log = openDelayedLog(store, () => site.chance.int(1, 40));
   const opening = openEngine({
     log,
     plugins,
@@ -236,7 +239,7 @@ async function begin(site: Site, name: string, config: Configuration, store: Mem
 }
 
 /** The process is gone: what it asked for is never answered, what was not durable is lost. */
-async function crash(life: Life, site: Site, durable = site.chance.int(0, 3)): Promise<void> {
+export async function crash(life: Life, site: Site, durable = site.chance.int(0, 3)): Promise<void> {
   site.boot += 1;
   life.engine.journal.detach();
   await life.log.crash(durable);
