@@ -42,7 +42,8 @@ function byLook(look: Look, interval: number, lockInterval: number, id: number |
   return { dueAt: look.at + waitMs + 1, order: [look.at, second, 0], partition };
 }
 
-const after = (dueAt: number, id: number): Place => ({ dueAt, order: [dueAt, id, 0], partition: "" });
+/** Due when this instant (epoch ms) has passed; the earliest goes first. */
+const after = (at: number, id: number): Place => ({ dueAt: at + 1, order: [at, id, 0], partition: "" });
 
 /** What is open in the job's outputs. */
 const openOf = (world: World, job: Job): ReturnType<typeof openWork> => {
@@ -190,7 +191,8 @@ const workerRules: readonly Rule[] = [
     ];
     const keptUntil = ctx.endAt + (keep ?? sweeper.keepMissed) * hourMs;
     const tried = Math.max(ctx.sweep.at ?? 0, ctx.check.at ?? 0);
-    return after(Math.max(keptUntil, tried + hourMs), id);
+    // A time of keeping is over when it is reached; an hour since the last try has to have passed (3.9).
+    return after(Math.max(keptUntil - 1, tried + hourMs), id);
   }),
 ];
 

@@ -189,7 +189,7 @@ describe("old jobs (1.12)", () => {
 
   it("that are done are forgotten an hour after the longest keep time", () => {
     const world = worldOf([...configured(), fetched(1), refused, fetched(2), { type: "job.closed", PandaIDs: [1] }]);
-    expect(due(world, "forgetJobs", 1)).toBe(start + keepMs);
+    expect(due(world, "forgetJobs", 1)).toBe(start + keepMs + 1);
     expect(due(world, "forgetJobs", 2)).toBeUndefined();
     drive(forgetJobs, world, [1, 2], () => threw());
     expect([...world.jobs.keys()]).toEqual([2]);
@@ -208,7 +208,7 @@ describe("old jobs (1.12)", () => {
     expect(drive(forgetJobs, world, [1], () => threw()).events).toEqual([
       { type: "job.kept", PandaIDs: [1], why: "a worker of it is alive" },
     ]);
-    expect(due(world, "forgetJobs", 1)).toBe(now + keepMs);
+    expect(due(world, "forgetJobs", 1)).toBe(now + keepMs + 1);
     expect(world.anomalies).toEqual([]);
   });
 });
