@@ -42,12 +42,23 @@ export const instanceEvents = [
   /** Which shard a family of queues has, for good (design 3). */
   instance("instance.queuePlaced", { queue: queueName, shard: z.int() }),
   /** Worker ids begin above what the WMS has seen (3.3). */
-  instance("instance.workerIDsSeen", { max: z.int() }),
+  instance("instance.workerIDsSeen", { max: z.int(), /** The WMS could not say. */ why: z.string().optional() }),
   instance("instance.registered", {}),
   instance("instance.beat", {}),
   instance("instance.beatFailed", { why: z.string() }),
-  /** Lists of the WMS that every queue uses: resource types, statistics, queue descriptions. */
-  instance("instance.listRead", { list: z.string(), data: z.unknown() }),
+  /**
+   * Lists of the WMS that every queue uses: resource types, statistics, queue descriptions. Those by queue have the
+   * entries of this instance's queues, of which there were `queues`. `goesOn`: the rest follows in listContinued.
+   */
+  instance("instance.listRead", {
+    list: z.string(),
+    data: z.unknown(),
+    queues: z.int().optional(),
+    goesOn: z.literal(true).optional(),
+  }),
+  instance("instance.listContinued", { list: z.string(), data: z.unknown(), goesOn: z.literal(true).optional() }),
+  /** Read, and what is known of it stands; or a list of which the World keeps nothing. */
+  instance("instance.listChecked", { list: z.string(), queues: z.int().optional() }),
   instance("instance.listUnread", { list: z.string(), why: z.string() }),
   instance("instance.commandsReceived", {
     commands: z.array(
@@ -62,6 +73,14 @@ export const instanceEvents = [
     dropped: z.array(z.string()).optional(),
   }),
   instance("instance.commandsAsked", {}),
+  /** Other instances lead some of the shards that a command concerns: each obeys it in its own (design 3, inbox). */
+  instance("instance.commandDirected", {
+    command_id: z.int(),
+    shards: z.array(z.int()),
+    complaint: z.string().optional(),
+  }),
+  /** What a command wants of one shard is in this record of the shard. */
+  instance("instance.commandObeyed", { command_id: z.int(), shard: z.int() }),
   instance("instance.commandsTroubled", { why: z.string() }),
   /** A receiver did what the command says; its effect is in the same record or the records it names. */
   instance("instance.commandDone", { command_id: z.int(), complaint: z.string().optional() }),

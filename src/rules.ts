@@ -6,7 +6,8 @@
  */
 import { openWork } from "../machines/fileGroup.ts";
 import type { Look } from "../machines/look.ts";
-import type { Call, Job, Kind, Queue, Worker, World } from "./world.ts";
+import { listDueAt, mayPlan, wantedLists, workerIDsDueAt } from "./rules/lists.ts";
+import type { Call, Job, Kind, PendingCommand, Queue, Worker, World } from "./world.ts";
 
 /** Where an entity stands in the queue of a rule. */
 export interface Place {
@@ -71,19 +72,21 @@ const queue = (name: string, lock: string, place: (world: World, queue: Queue, i
   lock,
   place,
 });
+/** What concerns the instance as a whole is done by whoever leads the control shard. */
 const instance = (name: string, place: (world: World) => Place | null): Rule => ({
   name,
   kind: "instance",
   lock: name,
-  place,
+  place: (world: World) => (world.owns(0) ? place(world) : null),
 });
 
 const queueRules: readonly Rule[] = [
   queue("fetchJobs", "fetch", ({ settings: { jobfetcher } }, { state, ctx }, id) =>
     state.tags.has("due:fetch") ? byLook(ctx.fetch, jobfetcher.lookupTime, jobfetcher.lookupTime, id) : null,
   ),
-  queue("planWorkers", "submit", ({ settings: { submitter } }, { state, ctx }, id) => {
-    if (!state.tags.has("due:plan")) return null;
+  queue("planWorkers", "submit", (world, { state, ctx }, id) => {
+    const { submitter } = world.settings;
+    if (!state.tags.has("due:plan") || !mayPlan(world, id)) return null;
     return byLook(ctx.submit, submitter.lookupTime, submitter.queueLockInterval ?? submitter.lockInterval, id);
   }),
   queue("tellWorkerStats", "stats", (_world, { ctx }, id) => byLook(ctx.stats, 300, 300, id)),
@@ -215,13 +218,25 @@ const recovery: Rule = {
   },
 };
 
-/** Due at once while a command waits, of the sweeper or of the others. Few wait at any time. */
-const pending = (commands: World["instance"]["commands"], ofSweeper: boolean): Place | null => {
-  for (const { receiver } of commands.values()) {
-    if ((receiver === "sweeper") === ofSweeper) return byLook({ at: null, how: "now" }, 0, 0, 0);
-  }
-  return null;
-};
+/** Due at once while a command waits for this instance, of the sweeper or of the others. Few wait at any time. */
+const obeying = (name: string, ofSweeper: boolean): Rule => ({
+  name,
+  kind: "instance",
+  lock: name,
+  place(world: World) {
+    for (const command of world.instance.commands.values()) {
+      const ours = (command.receiver === "sweeper") === ofSweeper && waitsForUs(world, command);
+      if (ours) return byLook({ at: null, how: "now" }, 0, 0, 0);
+    }
+    return null;
+  },
+});
+
+function waitsForUs(world: World, { shards, obeyed }: PendingCommand): boolean {
+  if (shards === null) return world.owns(0);
+  const left = shards.filter((shard) => !obeyed.includes(shard));
+  return left.length === 0 ? world.owns(0) : left.some((shard) => world.owns(shard));
+}
 
 const instanceRules: readonly Rule[] = [
   instance("register", ({ instance: { registered, beat } }) => (registered ? null : byLook(beat, 600, 60, instanceID))),
@@ -229,13 +244,25 @@ const instanceRules: readonly Rule[] = [
   instance("getCommands", ({ instance: { commandsLook }, settings: { commandmanager } }) =>
     byLook(commandsLook, commandmanager.sleepTime, commandmanager.sleepTime, instanceID),
   ),
-  instance("obey", ({ instance: { commands } }) => pending(commands, false)),
-  instance("obeyKills", ({ instance: { commands } }) => pending(commands, true)),
+  obeying("obey", false),
+  obeying("obeyKills", true),
   instance("ackCommands", ({ instance: { toAcknowledge, acknowledgeLook }, settings: { commandmanager } }) =>
     toAcknowledge.size > 0
       ? byLook(acknowledgeLook, commandmanager.sleepTime, commandmanager.sleepTime, instanceID)
       : null,
   ),
+];
+
+/** What is read from outside for planning (config 3.17). */
+const listRules: readonly Rule[] = [
+  instance("seeWorkerIDs", (world) => {
+    const dueAt = workerIDsDueAt(world);
+    return dueAt === null ? null : { dueAt, order: [0, 0, 0], partition: "" };
+  }),
+  instance("readLists", (world) => {
+    const dueAt = Math.min(...wantedLists(world).map(({ name }) => listDueAt(world, name)));
+    return dueAt === Number.POSITIVE_INFINITY ? null : { dueAt, order: [0, 0, 0], partition: "" };
+  }),
 ];
 
 /** Every rule; names are those of the agents' duties, and of what they take. */
@@ -249,4 +276,5 @@ export const rules: readonly Rule[] = [
   forgetting,
   recovery,
   ...instanceRules,
+  ...listRules,
 ];

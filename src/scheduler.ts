@@ -176,6 +176,11 @@ export class Scheduler {
     this.#touch("instance", instanceID);
   }
 
+  /** Queues may be planned when lists are known: they are placed when the control shard says something. */
+  placeQueues(): void {
+    for (const queue of this.#world.queues.keys()) this.#touch("queue", queue);
+  }
+
   /** Takes due entities of a rule, first ones first, at most `n`; they are nobody else's until `release`. */
   take(ruleName: string, now: number, n: number, partition = ""): Id[] {
     this.#placeTouched();
@@ -219,10 +224,32 @@ export class Scheduler {
   }
 
   #place(kind: Kind | "instance", id: Id): void {
-    const entity = this.#entity(kind, id);
+    const entity = this.#led(kind, id) ? this.#entity(kind, id) : undefined;
     for (const line of this.#byKind.get(kind) ?? []) {
       const free = entity !== undefined && !line.locked.has(id);
       line.put(id, free ? line.rule.place(this.#world, entity as never, id as never) : null);
+    }
+  }
+
+  /** What another instance leads is nobody's duty here. Commands concern every shard: their rules see to it themselves. */
+  #led(kind: Kind | "instance", id: Id): boolean {
+    if (kind === "instance") return true;
+    const queue = this.#queueOf(kind, id);
+    return queue !== undefined && this.#world.owns(queue === "" ? 0 : (this.#world.placements.get(queue) ?? 0));
+  }
+
+  /** "" for a call of the instance as a whole. */
+  #queueOf(kind: Kind, id: Id): string | undefined {
+    const { jobs, workers, calls } = this.#world;
+    switch (kind) {
+      case "job":
+        return jobs.get(id as number)?.ctx.queue;
+      case "worker":
+        return workers.get(id as number)?.ctx.queue;
+      case "call":
+        return calls.get(id as string)?.ctx.queue;
+      default:
+        return id as string;
     }
   }
 

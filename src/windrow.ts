@@ -3,19 +3,28 @@
  * again when something has been recorded or time has come. It decides nothing, and nothing is remembered here that the
  * log does not say: what runs in a duty is lost with the process, and due again in the next.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import { parseEvents, type WindrowEvent } from "../events/events.ts";
 import type { Ask, Duty, Run } from "./agents/agent.ts";
 import { type AgentName, agents } from "./agents/roster.ts";
 import type { Plugins } from "./calls.ts";
-import { type Configuration, configuring, type Decided } from "./configure.ts";
+import type { Configuration, Decided } from "./configure.ts";
 import { type Frozen, thaw } from "./frozen.ts";
 import { InFlight, nobody } from "./inFlight.ts";
+import { ShardLost } from "./log/faults.ts";
 import { type Journal, openJournal } from "./log/journal.ts";
 import type { Log } from "./log/log.ts";
 import type { Snapshot } from "./log/snapshot.ts";
 import { type Folded, fold, type Transition } from "./projection.ts";
 import { Scheduler, type Taken } from "./scheduler.ts";
+import { Leadership } from "./windrow/leadership.ts";
 import { World } from "./world.ts";
+
+/** After these a queue may be planned for that could not be before. */
+const listEvents: ReadonlySet<string> = new Set([
+  ...["instance.workerIDsSeen", "instance.listRead", "instance.listContinued", "instance.listChecked"],
+  "instance.listUnread",
+]);
 
 export interface EngineOptions {
   readonly log: Log;
@@ -27,6 +36,10 @@ export interface EngineOptions {
   readonly config: Configuration;
   /** Where to begin folding; the whole log where it is missing. */
   readonly snapshot?: Snapshot & { readonly state: Frozen };
+  /** Shards to lead from the start; all where it is missing. Others are followed, and may be led later. */
+  readonly lead?: readonly number[];
+  /** Milliseconds of a clock that never goes back, for the silence of other instances. */
+  readonly monotonic?: () => number;
   /** Compare every record with what its bytes read as. */
   readonly verifyEvents?: boolean;
   /** Told of every step that an entity makes from now on. */
@@ -45,23 +58,27 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   let live = false;
   const { snapshot } = options;
   if (snapshot) thaw(snapshot.state, world);
+  let engine: Engine | undefined;
   const watch = (transition: Transition): void => {
     scheduler.touch(transition);
     options.watch?.(transition);
   };
   const journal = await openJournal<WindrowEvent>({
     ...options,
+    ...(options.lead ? { claim: [] } : {}),
     parseEvents,
+    onLost: (_shard, why) => engine?.lost(why),
     ...(snapshot ? { restoredFrom: snapshot.cursors } : {}),
     fold: (record) => {
       fold(world, record, live ? watch : undefined);
       if (live) scheduler.placeInstance();
+      if (live && record.events.some(({ type }) => listEvents.has(type))) scheduler.placeQueues();
       options.onRecord?.(record);
     },
   });
-  const engine = new Engine(world, scheduler, journal, options);
-  await engine.configure(options.config);
-  await engine.orphan();
+  engine = new Engine(world, scheduler, journal, options);
+  for (const shard of options.lead ?? []) await journal.claim(shard);
+  await engine.begin(options.config);
   live = true;
   scheduler.placeAll();
   return engine;
@@ -76,6 +93,7 @@ export class Engine {
   /** Entities at work, by duty: with the duty's limit they bound what runs at once. */
   readonly #atWork = new Map<string, number>();
   readonly #runs = new Set<Promise<void>>();
+  readonly #leadership: Leadership;
   readonly #inFlight = new InFlight();
   /** Runs that wait until a decision on its way is read back. Bounded by the runs. */
   readonly #waiting: (() => void)[] = [];
@@ -90,6 +108,7 @@ export class Engine {
     this.#scheduler = scheduler;
     this.#plugins = options.plugins;
     this.#now = options.now;
+    this.#leadership = new Leadership(world, journal, options.config, () => this.#changed());
   }
 
   /**
@@ -125,21 +144,36 @@ export class Engine {
     while (this.#runs.size > 0) await Promise.all(this.#runs);
   }
 
-  /** Brings another configuration into force. @throws PlacementRefused, and then the old one stays. */
-  async configure(config: Configuration): Promise<readonly Decided[]> {
-    const decided = configuring(this.world, config);
-    for (const { shard, events } of decided) await this.#decide(shard, "configuration", events);
-    if (decided.length > 0) this.#scheduler.placeAll();
-    return decided;
+  /** The configuration, and what an earlier leader left open, before anything is started. @throws PlacementRefused */
+  async begin(config: Configuration): Promise<void> {
+    await this.#leadership.configure(config);
+    await this.#leadership.orphan();
   }
 
-  /** Calls that an earlier process left without an outcome: the recoverer will ask what became of them. */
-  async orphan(): Promise<void> {
-    for (const [key, { state, ctx }] of this.world.calls) {
-      if (state.life !== "open") continue;
-      const shard = ctx.queue === "" ? 0 : this.world.shardOf(ctx.queue);
-      await this.journal.decide({ shard, cause: key, events: [{ type: "call.orphaned", key }] });
-    }
+  /** Another configuration. @throws PlacementRefused, and then the old one stays. */
+  configure(config: Configuration): Promise<readonly Decided[]> {
+    return this.#leadership.configure(config);
+  }
+
+  /** Leads a shard from now on. @throws ShardLost where another instance was faster. */
+  lead(shard: number): Promise<void> {
+    return this.#leadership.lead(shard);
+  }
+
+  /** Starts nothing more in a shard, waits for what runs (at most so long), and gives it up with a record. */
+  leave(shard: number, waitMs: number): Promise<void> {
+    return this.#leadership.leave(shard, Promise.race([this.idle(), pause(waitMs, undefined, { ref: false })]));
+  }
+
+  /** A shard is another instance's now, or its log failed, which ends this instance. */
+  lost(why: Error): void {
+    if (!(why instanceof ShardLost)) this.#failure ??= why;
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#scheduler.placeAll();
+    this.#wake();
   }
 
   /** Starts the runs of a duty for what is due, as far as its limit allows. */
@@ -154,8 +188,10 @@ export class Engine {
   #track(duty: Duty, ids: readonly (number | string)[], run: Run): Promise<void> {
     const taken: Taken[] = ids.map((id) => ({ rule: duty.name, id }));
     this.#count(duty.name, ids.length);
-    const done = this.#perform(run, taken)
+    const done = this.#perform(run, taken, this.#leadership.epoch)
       .catch((error: unknown) => {
+        // The shard has another leader: what this run wanted is his to do, and its call an orphan that he asks after.
+        if (error instanceof ShardLost) return;
         this.#failure ??= error instanceof Error ? error : new Error(String(error));
       })
       .finally(() => {
@@ -185,10 +221,10 @@ export class Engine {
    * Turns a run. It goes on only while no decision about its entities is on its way: what it reads of them in the World
    * and what it records without another question in between are one.
    */
-  async #perform(run: Run, taken: Taken[]): Promise<void> {
+  async #perform(run: Run, taken: Taken[], epoch: number): Promise<void> {
     for (let step = run.next(undefined); !step.done; ) {
       const ask = step.value;
-      const given = await this.#give(ask, taken);
+      const given = await this.#give(ask, taken, epoch);
       const others = ask.ask === "quiet" ? ask.concerned : nobody;
       while (this.#inFlight.touches(this.world, taken) || this.#inFlight.names(others)) await this.#readBack();
       step = run.next(given);
@@ -211,13 +247,14 @@ export class Engine {
     }
   }
 
-  async #give(ask: Ask, taken: Taken[]): Promise<unknown> {
+  async #give(ask: Ask, taken: Taken[], epoch: number): Promise<unknown> {
     switch (ask.ask) {
       case "call":
         return this.#plugins.invoke(ask.call);
       case "calls":
         return Promise.all(ask.calls.map((call) => this.#plugins.invoke(call)));
       case "record":
+        this.#leadership.require(ask.shard, epoch);
         return this.#decide(ask.shard, ask.cause, ask.events);
       case "traits":
         return this.#plugins.traits(ask.queue, ask.plugin);

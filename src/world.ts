@@ -63,6 +63,9 @@ export interface PendingCommand {
   readonly params: unknown;
   readonly ack: boolean;
   done: boolean;
+  /** Shards that have to obey it where they are led by several instances; null: that is not so. */
+  readonly shards: readonly number[] | null;
+  readonly obeyed: readonly number[];
 }
 
 /** What concerns the instance as a whole: the control shard's part of the World. */
@@ -72,7 +75,8 @@ export interface Instance {
   registered: boolean;
   beat: Look;
   commandsLook: Look;
-  lists: Map<string, { readonly at: number; readonly data: unknown }>;
+  /** `queues`: how many there were when the list was cut to them. */
+  lists: Map<string, { readonly at: number; readonly data: unknown; readonly queues?: number }>;
   listLooks: Map<string, Look>;
   commands: Map<number, PendingCommand>;
   /** Ids whose acknowledgement the WMS has not taken yet. */
@@ -84,6 +88,7 @@ export interface Instance {
 export class World {
   /** Instant of the newest record (epoch ms). */
   at = 0;
+  #owns: (shard: number) => boolean = () => true;
   readonly jobs = new Map<number, Job>();
   readonly workers = new Map<number, Worker>();
   readonly fileGroups = new Map<string, FileGroup>();
@@ -121,6 +126,16 @@ export class World {
   readonly neededInputs = new Map<string, number>();
   readonly anomalies: Anomaly[] = [];
   anomalyCount = 0;
+
+  /** Whether this instance leads the shard: only then may it act in it. All shards are in the World all the same. */
+  owns(shard: number): boolean {
+    return this.#owns(shard);
+  }
+
+  /** Says who knows which shards are led; every shard, where nobody says anything. */
+  ownedBy(owns: (shard: number) => boolean): void {
+    this.#owns = owns;
+  }
 
   /** Configuration of a queue that is known. */
   queueConfig(queue: string): QueueConfig {

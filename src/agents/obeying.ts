@@ -1,8 +1,13 @@
 /**
  * Obeys commands that are in the log: effect first, then the word that it is done (lifecycle 5). It must never wait for
  * anything outside: what a command wants of the WMS or of a plug-in becomes a debt that another duty pays.
+ *
+ * Where several instances lead the shards that a command concerns, the leader of the control shard directs it to them, each
+ * leader obeys it in its own shards, and the last word is again that of the control shard's leader.
  */
-import { type Duty, quiet, type Run, record } from "./agent.ts";
+import type { WindrowEvent } from "../../events/events.ts";
+import type { PendingCommand, World } from "../world.ts";
+import { type Duty, type Part, type Run, record } from "./agent.ts";
 import { control } from "./asking.ts";
 import { effectOf } from "./commands.ts";
 
@@ -15,26 +20,57 @@ export const obeying = (name: "obey" | "obeyKills"): Duty => ({
   limit: () => 1,
   run: function* run(world): Run {
     for (const command of [...world.instance.commands.values()]) {
-      const { command_id, receiver } = command;
-      if ((receiver === "sweeper") !== (name === "obeyKills")) continue;
-      const cause = `command:${command_id}`;
-      // Each effect is made of the World as the commands before it left it; a worker may have gone meanwhile.
-      const { complaint, ...first } = effectOf(world, command);
-      for (const shard of new Set(first.events.map(({ queue }) => world.shardOf(queue)))) {
-        yield* quiet({
-          workers: first.events.flatMap(({ event }) => ("workerIDs" in event ? (event.workerIDs ?? []) : [])),
-        });
-        const its = effectOf(world, command).events.filter(({ queue }) => world.shardOf(queue) === shard);
-        yield* record(
-          shard,
-          cause,
-          its.map(({ event }) => event),
-        );
-      }
-      // Only now: a crash before this repeats the effect, which does nothing more.
-      yield* record(control, cause, [
-        { type: "instance.commandDone", command_id, ...(complaint === undefined ? {} : { complaint }) },
-      ]);
+      if ((command.receiver === "sweeper") !== (name === "obeyKills")) continue;
+      // Each effect is made of the World as the commands before it left it.
+      const { shards, complaint } = effects(world, command);
+      const alone = command.shards === null && [...shards.keys()].every((shard) => world.owns(shard));
+      if (alone) yield* obeyAlone(world, command, shards, complaint);
+      else yield* obeyTogether(world, command, shards, complaint);
     }
   },
 });
+
+type ByShard = ReadonlyMap<number, WindrowEvent[]>;
+
+function effects(world: World, command: PendingCommand): { shards: ByShard; complaint: string | undefined } {
+  const { events, complaint } = effectOf(world, command);
+  const shards = new Map<number, WindrowEvent[]>();
+  for (const { queue, event } of events) {
+    const shard = world.shardOf(queue);
+    shards.set(shard, [...(shards.get(shard) ?? []), event]);
+  }
+  return { shards, complaint };
+}
+
+const done = (command_id: number, complaint: string | undefined): WindrowEvent => ({
+  type: "instance.commandDone",
+  command_id,
+  ...(complaint === undefined ? {} : { complaint }),
+});
+
+function* obeyAlone(world: World, { command_id }: PendingCommand, shards: ByShard, complaint?: string): Part<void> {
+  if (!world.owns(control)) return;
+  const cause = `command:${command_id}`;
+  for (const [shard, events] of shards) yield* record(shard, cause, events);
+  // Only now: a crash before this repeats the effect, which does nothing more.
+  yield* record(control, cause, [done(command_id, complaint)]);
+}
+
+function* obeyTogether(world: World, command: PendingCommand, shards: ByShard, complaint?: string): Part<void> {
+  const { command_id } = command;
+  const cause = `command:${command_id}`;
+  if (command.shards === null) {
+    if (!world.owns(control)) return;
+    const concerned = [...shards.keys()].toSorted((a, b) => a - b);
+    const said = complaint === undefined ? {} : { complaint };
+    yield* record(control, cause, [{ type: "instance.commandDirected", command_id, shards: concerned, ...said }]);
+  }
+  const now = world.instance.commands.get(command_id);
+  for (const shard of now?.shards ?? []) {
+    if (now?.obeyed.includes(shard) || !world.owns(shard)) continue;
+    yield* record(shard, cause, [...(shards.get(shard) ?? []), { type: "instance.commandObeyed", command_id, shard }]);
+  }
+  const after = world.instance.commands.get(command_id);
+  const all = after?.shards?.every((shard) => after.obeyed.includes(shard)) === true;
+  if (all && world.owns(control)) yield* record(control, cause, [done(command_id, complaint)]);
+}

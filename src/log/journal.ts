@@ -3,6 +3,8 @@
  * takes decisions and folds each after it was read back. The engine must never see a World that the log does not give
  * again.
  */
+
+import { ShardLost } from "./faults.ts";
 import type { Log } from "./log.ts";
 import { type Decision, type Owning, ShardOwner } from "./owner.ts";
 import type { StoredRecord } from "./record.ts";
@@ -18,8 +20,20 @@ import {
 } from "./replay.ts";
 
 export interface JournalOptions<E> extends Owning<E>, Reading<E> {
+  /** Milliseconds of a clock that never goes back; it times silence and nothing else. */
+  readonly monotonic?: () => number;
   /** Shards to claim at start; all if not given. The others are followed. */
   readonly claim?: readonly number[];
+}
+
+/** Where a shard stands for those who might lead it. */
+export interface Standing {
+  /** Nobody leads it: it was never claimed, or its owner resigned. */
+  readonly free: boolean;
+  /** When its last record came (monotonic ms), or when the journal was opened. */
+  readonly seenAt: number;
+  /** Own records that have not come back yet. */
+  readonly pending: number;
 }
 
 export interface Journal<E> {
@@ -32,6 +46,11 @@ export interface Journal<E> {
   decide(decision: Decision<E>): Promise<AdmittedRecord<E>>;
   /** Takes a shard that is not ours. */
   claim(shard: number): Promise<void>;
+  /** Gives a shard up with a record; resolves when it was read back. */
+  release(shard: number): Promise<void>;
+  /** Stops leading a shard without a record: nothing of ours counts in it any more. */
+  abandon(shard: number, why: string): void;
+  standing(shard: number): Standing;
   owns(shard: number): boolean;
   /** Where a shard stands; seq 0 before its first record. */
   cursor(shard: number): Cursor;
@@ -60,9 +79,12 @@ export async function openJournal<E>(options: JournalOptions<E>): Promise<Journa
     { length: log.shards },
     (_, shard) => new ShardOwner(new ShardReader(shard, options), options),
   );
+  const monotonic = options.monotonic ?? (() => performance.now());
+  const seenAt: number[] = shards.map(monotonic);
   const caughtUp = new Set<number>();
   const late = new Map<number, Late[]>();
   const detach = log.follow((shard, offset, record) => {
+    seenAt[shard] = monotonic();
     if (caughtUp.has(shard)) return shards[shard]?.receive(record);
     const waiting = late.get(shard) ?? [];
     waiting.push({ offset, record });
@@ -85,7 +107,7 @@ export async function openJournal<E>(options: JournalOptions<E>): Promise<Journa
     detach();
     throw error;
   }
-  return journalOf(shards, log, detach);
+  return journalOf(shards, log, seenAt, detach);
 }
 
 function ownerOf<E>(shards: readonly ShardOwner<E>[], shard: number): ShardOwner<E> {
@@ -94,11 +116,23 @@ function ownerOf<E>(shards: readonly ShardOwner<E>[], shard: number): ShardOwner
   return owner;
 }
 
-function journalOf<E>(shards: readonly ShardOwner<E>[], log: Log, detach: () => void): Journal<E> {
+function journalOf<E>(
+  shards: readonly ShardOwner<E>[],
+  log: Log,
+  seenAt: readonly number[],
+  detach: () => void,
+): Journal<E> {
   const readers = shards.map(({ reader }) => reader);
   return {
     decide: (decision) => ownerOf(shards, decision.shard).decide(decision),
     claim: (shard) => ownerOf(shards, shard).claim(),
+    release: (shard) => ownerOf(shards, shard).resign(),
+    abandon: (shard, why) => ownerOf(shards, shard).lose(new ShardLost(shard, why)),
+    standing(shard) {
+      const owner = ownerOf(shards, shard);
+      const { term, resigned } = owner.reader.admission;
+      return { free: term === 0 || resigned, seenAt: seenAt[shard] ?? 0, pending: owner.pending };
+    },
     owns: (shard) => ownerOf(shards, shard).owned,
     cursor: (shard) => ownerOf(shards, shard).reader.cursor,
     cursors: () => cursorsOf(readers),

@@ -63,6 +63,11 @@ export class ShardOwner<E> {
     return this.#lost === undefined;
   }
 
+  /** Records that were appended and have not come back yet. */
+  get pending(): number {
+    return this.#inFlight.length;
+  }
+
   /** Takes the shard with the next term. Resolves when the own claim was read back. */
   async claim(): Promise<void> {
     const { shard } = this.reader;

@@ -78,7 +78,7 @@ function followsInstance(type: string): boolean {
   return fc.sample(eventsOf.get(type)!, { numRuns: 20, seed: 1 }).some((event) => {
     const world = new World();
     const ids = event.type === "instance.commandsAcknowledged" ? [...event.ids] : [];
-    if (event.type === "instance.commandDone") ids.push(event.command_id);
+    if ("command_id" in event && event.command_id !== undefined) ids.push(event.command_id);
     for (const id of ids) {
       world.instance.toAcknowledge.add(id);
       const command = { command_id: id, command: "c", receiver: "r", params: null, ack: true };

@@ -9,6 +9,7 @@ import { configured, start } from "../agents/drive.ts";
 
 const command = { command_id: 7, command: "KILL_WORKERS", receiver: "sweeper", params: { a: 1 }, ack: true };
 const unacknowledged = { ...command, command_id: 8, ack: false };
+const fresh = { done: false, shards: null, obeyed: [] };
 const tried = (at: number) => ({ at, how: "interval" });
 const troubled = (at: number) => ({ at, how: "trouble" });
 const [first] = configured();
@@ -41,14 +42,32 @@ const story: readonly (readonly [event: WindrowEvent, leaves: Record<string, unk
     {
       commandsLook: tried(start + 9_000),
       commands: new Map([
-        [7, { ...command, done: false }],
-        [8, { ...unacknowledged, done: false }],
+        [7, { ...command, ...fresh }],
+        [8, { ...unacknowledged, ...fresh }],
+      ]),
+    },
+  ],
+  [
+    { type: "instance.commandDirected", command_id: 7, shards: [1, 3] },
+    {
+      commands: new Map([
+        [7, { ...command, ...fresh, shards: [1, 3] }],
+        [8, { ...unacknowledged, ...fresh }],
+      ]),
+    },
+  ],
+  [
+    { type: "instance.commandObeyed", command_id: 7, shard: 3 },
+    {
+      commands: new Map([
+        [7, { ...command, ...fresh, shards: [1, 3], obeyed: [3] }],
+        [8, { ...unacknowledged, ...fresh }],
       ]),
     },
   ],
   [
     { type: "instance.commandDone", command_id: 7 },
-    { commands: new Map([[8, { ...unacknowledged, done: false }]]), toAcknowledge: new Set([7]) },
+    { commands: new Map([[8, { ...unacknowledged, ...fresh }]]), toAcknowledge: new Set([7]) },
   ],
   [
     { type: "instance.commandDone", command_id: 8 },
@@ -56,11 +75,11 @@ const story: readonly (readonly [event: WindrowEvent, leaves: Record<string, unk
   ],
   [
     { type: "instance.acknowledgementTroubled", why: "w" },
-    { acknowledgeLook: troubled(start + 12_000), toAcknowledge: new Set([7]) },
+    { acknowledgeLook: troubled(start + 14_000), toAcknowledge: new Set([7]) },
   ],
   [
     { type: "instance.commandsAcknowledged", ids: [7] },
-    { acknowledgeLook: tried(start + 13_000), toAcknowledge: new Set() },
+    { acknowledgeLook: tried(start + 15_000), toAcknowledge: new Set() },
   ],
   [first!, { registered: false, beat: { at: null, how: "now" } }],
 ];

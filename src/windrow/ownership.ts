@@ -1,0 +1,154 @@
+/**
+ * Who leads which shard, where several instances share a log (reliability 2.2). It says when to claim and when to give up;
+ * the log alone decides who leads. Wrong claims are safe and only wasteful, so nothing here has to be right for the World to
+ * be.
+ */
+import type { Logger } from "pino";
+import { ShardLost } from "../log/faults.ts";
+import type { Engine } from "../windrow.ts";
+
+/** Which shards this instance should lead: a hint from outside, for an even share. */
+export interface Placement {
+  wanted(): ReadonlySet<number>;
+  close(): Promise<void>;
+}
+
+/** Milliseconds. The defaults are those of reliability 2.2. */
+export interface Patience {
+  /** Between two looks. */
+  readonly tick: number;
+  /** Silence after which an owner says that it is there. */
+  readonly heartbeat: number;
+  /** Silence of an owner after which its shard may be claimed. */
+  readonly silence: number;
+  /** Time without an acknowledged append, or of a stalled event loop, after which a shard is given up. */
+  readonly append: number;
+  readonly stall: number;
+  /** How long calls may go on in a shard that is handed over. */
+  readonly handOver: number;
+}
+
+const usual: Patience = {
+  tick: 1000,
+  heartbeat: 10_000,
+  silence: 30_000,
+  append: 15_000,
+  stall: 5000,
+  handOver: 20_000,
+};
+
+export interface Owning {
+  readonly engine: Engine;
+  readonly shards: number;
+  readonly placement: Placement;
+  readonly logger: Logger;
+  readonly patience?: Partial<Patience>;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic?: () => number;
+}
+
+/** Keeps the shards of one instance. `tick` is called again and again, and never twice at once. */
+export class Ownership {
+  readonly #owning: Owning;
+  readonly #patience: Patience;
+  readonly #monotonic: () => number;
+  /** Last tick, and the last acknowledged record of each led shard. */
+  #tickedAt: number;
+  readonly #busy = new Set<number>();
+
+  constructor(owning: Owning) {
+    this.#owning = owning;
+    this.#patience = { ...usual, ...owning.patience };
+    this.#monotonic = owning.monotonic ?? (() => performance.now());
+    this.#tickedAt = this.#monotonic();
+  }
+
+  /** Ticks until `stop`, then gives every shard up. */
+  async keep(stop: AbortSignal): Promise<void> {
+    while (!stop.aborted) {
+      this.tick();
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, this.#patience.tick);
+        const end = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        stop.addEventListener("abort", end, { once: true });
+      });
+    }
+    await this.#owning.placement.close();
+  }
+
+  /** One look at every shard. */
+  tick(): void {
+    const now = this.#monotonic();
+    const late = now - this.#tickedAt - this.#patience.tick;
+    this.#tickedAt = now;
+    const wanted = this.#owning.placement.wanted();
+    for (let shard = 0; shard < this.#owning.shards; shard += 1) {
+      if (this.#busy.has(shard)) continue;
+      if (this.#owning.engine.journal.owns(shard)) this.#keepOne(shard, now, late, wanted.has(shard));
+      else if (wanted.has(shard)) this.#seek(shard, now);
+    }
+  }
+
+  #keepOne(shard: number, now: number, late: number, wanted: boolean): void {
+    const { engine, logger } = this.#owning;
+    const { seenAt, pending } = engine.journal.standing(shard);
+    const why =
+      late > this.#patience.stall
+        ? `this process stood still for ${Math.round(late / 1000)} s`
+        : pending > 0 && now - seenAt > this.#patience.append
+          ? `nothing was acknowledged for ${Math.round((now - seenAt) / 1000)} s`
+          : undefined;
+    if (why !== undefined) {
+      logger.warn({ shard }, `given up: ${why}`);
+      return engine.journal.abandon(shard, why);
+    }
+    if (!wanted) this.#work(shard, "handed over", () => engine.leave(shard, this.#patience.handOver));
+    else if (now - seenAt > this.#patience.heartbeat && pending === 0) {
+      this.#work(shard, undefined, () => engine.journal.decide({ shard, cause: "heartbeat", events: [] }));
+    }
+  }
+
+  #seek(shard: number, now: number): void {
+    const { engine } = this.#owning;
+    const { free, seenAt } = engine.journal.standing(shard);
+    if (free || now - seenAt > this.#patience.silence) this.#work(shard, "led", () => engine.lead(shard));
+  }
+
+  #work(shard: number, said: string | undefined, act: () => Promise<unknown>): void {
+    const { logger } = this.#owning;
+    this.#busy.add(shard);
+    act()
+      .then(() => said && logger.info({ shard }, said))
+      .catch((error: unknown) => {
+        // Another instance was faster. What else fails, fails the engine by itself.
+        if (!(error instanceof ShardLost))
+          logger.error({ shard }, error instanceof Error ? error.message : String(error));
+      })
+      .finally(() => this.#busy.delete(shard));
+  }
+}
+
+/**
+ * An even share: every shard goes to the instance that draws highest for it, among those that have not got theirs yet. All
+ * instances that see the same list come to the same answer, and few shards move when the list changes.
+ */
+export function evenShare(
+  instances: readonly string[],
+  shards: number,
+  draw: (text: string) => number,
+): Map<number, string> {
+  const most = Math.ceil(shards / Math.max(instances.length, 1));
+  const load = new Map<string, number>();
+  const share = new Map<number, string>();
+  for (let shard = 0; shard < shards; shard += 1) {
+    const open = instances.filter((name) => (load.get(name) ?? 0) < most);
+    const [best] = open.toSorted((a, b) => draw(`${b}/${shard}`) - draw(`${a}/${shard}`));
+    if (best === undefined) continue;
+    share.set(shard, best);
+    load.set(best, (load.get(best) ?? 0) + 1);
+  }
+  return share;
+}

@@ -1,0 +1,259 @@
+/**
+ * Several instances on one log: who leads which shard, what happens when one vanishes or stands still, and that nothing is
+ * done twice. The log is in memory, every instance has its own view of it, and time is the test's.
+ */
+import { pino } from "pino";
+import { describe, expect, it } from "vitest";
+import type { Call, Reply, Traits } from "../../src/agents/agent.ts";
+import { chanceOf } from "../../src/agents/chance.ts";
+import type { AgentName } from "../../src/agents/roster.ts";
+import { agents } from "../../src/agents/roster.ts";
+import { instanceSchema } from "../../src/config/sections.ts";
+import { memoryStore, openMemoryLog } from "../../src/log/memory.ts";
+import { evenShare, Ownership } from "../../src/windrow/ownership.ts";
+import { type Engine, openEngine } from "../../src/windrow.ts";
+import { queueConfig, start } from "../agents/drive.ts";
+
+const shards = 4;
+const names = ["A", "B", "C"];
+const instance = instanceSchema.parse({ master: { harvester_id: "H" }, windrow: { shards } });
+const queues = names.map((name) => queueConfig(name, { ddmEndpointIn: `EP_${name}`, nQueueLimitJob: 5 }));
+
+/** The world outside: what was submitted, under which key, how often; shared by all instances. */
+class Outside {
+  readonly submitted = new Map<string, number>();
+  readonly jobs = new Map(names.map((name, i) => [name, Array.from({ length: 4 }, (_, n) => 100 * (i + 1) + n)]));
+  readonly ended = new Map<number, string>();
+  now = start;
+  /** Calls of this method by this instance wait until it is told otherwise. */
+  waiting = 0;
+  stuck: { by: string; method: string; release: Promise<void> } | undefined;
+
+  async invoke(by: string, call: Call): Promise<Reply> {
+    if (this.stuck?.by === by && this.stuck.method === call.method) {
+      this.waiting += 1;
+      await this.stuck.release;
+    }
+    return { ok: true, value: this.#answer(call), files: {}, workers: {} };
+  }
+
+  #answer({ method, args }: Call): unknown {
+    switch (method) {
+      case "getJobs": {
+        const [request] = "plain" in args ? (args.plain as { siteName: string }[]) : [];
+        const own = this.jobs.get(request?.siteName ?? "") ?? [];
+        return { ok: true, data: own.splice(0, 2).map((PandaID) => dictionary(PandaID)) };
+      }
+      case "submitWorkers":
+        return ("workers" in args ? args.workers : []).map(({ data }) => {
+          this.submitted.set(data.key, (this.submitted.get(data.key) ?? 0) + 1);
+          return { ok: true, dialog: "" };
+        });
+      case "find":
+        return ("workers" in args ? args.workers : []).map(({ data }) => ({ found: this.submitted.has(data.key) }));
+      case "makeWorker":
+        return { nCore: 1 };
+      case "checkWorkers":
+        return {
+          ok: true,
+          workers: ("workers" in args ? args.workers : []).map(() => ({ status: "finished", diag: "" })),
+        };
+      case "read":
+        return {};
+      case "updateJobs": {
+        const [updates] = "plain" in args ? (args.plain as { job_id: number; job_status: string }[][]) : [];
+        for (const { job_id, job_status } of updates ?? []) this.ended.set(job_id, job_status);
+        return (updates ?? []).map(() => ({ StatusCode: 0 }));
+      }
+      case "updateWorkers":
+        return { ok: true, data: [] };
+      case "getCommands":
+        return { ok: true, data: [] };
+      case "getMaxWorkerId":
+        return { ok: true, data: 0 };
+      case "getResourceTypes":
+        return { ok: true, data: [] };
+      case "isAlive":
+      case "updateWorkerStats":
+        return { ok: true, data: null };
+      default:
+        return { ok: true, dialog: "" };
+    }
+  }
+}
+
+/** A job without files says so in all of these. */
+const fileKeys = ["inFiles", "outFiles", "logFile", "GUID", "fsize", "checksum", "scopeIn", "ddmEndPointIn"];
+fileKeys.push("realDatasetsIn", "scopeOut", "realDatasets", "ddmEndPointOut", "logGUID", "scopeLog");
+
+const dictionary = (PandaID: number) => ({
+  PandaID,
+  taskID: 1,
+  jobsetID: 1,
+  attemptNr: 1,
+  currentPriority: 1,
+  coreCount: 1,
+  prodSourceLabel: "managed",
+  resource_type: "SCORE",
+  jobPars: "",
+  transformation: "t",
+  ...Object.fromEntries(fileKeys.map((key) => [key, "NULL"])),
+});
+
+/** One instance: its engine, its ownership, and whether it is alive. */
+interface Node {
+  readonly name: string;
+  readonly engine: Engine;
+  readonly ownership: Ownership;
+  frozen: boolean;
+}
+
+class Cluster {
+  readonly outside = new Outside();
+  readonly nodes: Node[] = [];
+  readonly #store = memoryStore(shards);
+
+  async join(name: string): Promise<Node> {
+    const { outside } = this;
+    const traits: Traits = { methods: ["find", "killWorkers"], repeatable: ["triggerPreparation", "triggerStageOut"] };
+    const engine = await openEngine({
+      log: openMemoryLog(this.#store),
+      plugins: { invoke: (call) => outside.invoke(name, call), traits: () => traits },
+      now: () => outside.now,
+      owner: `${name}:${outside.now}`,
+      config: { instance, queues },
+      lead: [],
+      monotonic: () => outside.now,
+      verifyEvents: true,
+    });
+    const ownership = new Ownership({
+      engine,
+      shards,
+      placement: { wanted: () => this.#wantedOf(name), close: async () => {} },
+      logger: pino({ level: "silent" }),
+      monotonic: () => outside.now,
+    });
+    const node: Node = { name, engine, ownership, frozen: false };
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** A process that is killed writes nothing more, and its silence is all that the others hear. */
+  kill(node: Node): void {
+    node.frozen = true;
+    node.engine.journal.detach();
+    this.nodes.splice(this.nodes.indexOf(node), 1);
+  }
+
+  /** Seconds pass; every instance that runs ticks and does what is due. */
+  async pass(seconds: number): Promise<void> {
+    for (let i = 0; i < seconds; i += 1) {
+      this.outside.now += 1000;
+      for (const node of this.nodes) if (!node.frozen) node.ownership.tick();
+      await settled();
+      for (const node of this.nodes) {
+        if (node.frozen) continue;
+        for (const agent of Object.keys(agents) as AgentName[])
+          await Promise.race([node.engine.cycle(agent), settled()]);
+      }
+      await settled();
+    }
+  }
+
+  led(): (string | undefined)[] {
+    return Array.from({ length: shards }, (_, shard) => {
+      const leaders = this.nodes.filter(({ engine }) => engine.journal.owns(shard));
+      expect(leaders.length).toBeLessThan(2);
+      return leaders[0]?.name;
+    });
+  }
+
+  #wantedOf(name: string): ReadonlySet<number> {
+    const share = evenShare(this.nodes.map((node) => node.name).toSorted(), shards, chanceOf);
+    return new Set([...share].flatMap(([shard, owner]) => (owner === name ? [shard] : [])));
+  }
+}
+
+/** Everything that needs no time has happened. */
+async function settled(): Promise<void> {
+  for (let i = 0; i < 20; i += 1) await new Promise(setImmediate);
+}
+
+const all = names.flatMap((_, i) => Array.from({ length: 4 }, (_, n) => 100 * (i + 1) + n));
+function everythingOnce({ outside, nodes }: Cluster): void {
+  expect([...outside.ended.keys()].toSorted((a, b) => a - b)).toEqual(all);
+  expect(new Set(outside.ended.values())).toEqual(new Set(["finished"]));
+  expect([...outside.submitted.values()].every((n) => n === 1)).toBe(true);
+  expect(outside.submitted.size).toBe(all.length);
+  for (const { engine } of nodes) expect(engine.world.anomalies).toEqual([]);
+}
+
+describe("several instances", () => {
+  it("share the shards evenly and do every job once", async () => {
+    const cluster = new Cluster();
+    await cluster.join("one");
+    await cluster.join("two");
+    await cluster.pass(3);
+    const led = cluster.led();
+    expect(led.filter((name) => name === "one")).toHaveLength(2);
+    expect(led.filter((name) => name === "two")).toHaveLength(2);
+    await cluster.pass(1500);
+    everythingOnce(cluster);
+  });
+
+  it("take over what a killed one led, after its silence, and finish its jobs", async () => {
+    const cluster = new Cluster();
+    const one = await cluster.join("one");
+    await cluster.join("two");
+    await cluster.pass(70);
+    cluster.kill(one);
+    await cluster.pass(5);
+    expect(cluster.led()).toContain(undefined);
+    await cluster.pass(30);
+    expect(cluster.led()).toEqual(["two", "two", "two", "two"]);
+    await cluster.pass(1500);
+    everythingOnce(cluster);
+  });
+
+  it("hand over to one that joins, without a stop of the others", async () => {
+    const cluster = new Cluster();
+    await cluster.join("one");
+    await cluster.pass(70);
+    expect(cluster.led()).toEqual(["one", "one", "one", "one"]);
+    await cluster.join("two");
+    await cluster.pass(5);
+    expect(cluster.led().filter((name) => name === "two")).toHaveLength(2);
+    await cluster.pass(1500);
+    everythingOnce(cluster);
+  });
+
+  it("submit nothing twice where one stands still in the middle of a submission and is thawed", async () => {
+    const cluster = new Cluster();
+    const one = await cluster.join("one");
+    await cluster.join("two");
+    await cluster.pass(3);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    cluster.outside.stuck = { by: "one", method: "submitWorkers", release: promise };
+    while (cluster.outside.waiting === 0) await cluster.pass(1);
+    cluster.outside.stuck = undefined;
+    one.frozen = true;
+    expect(cluster.nodes.flatMap(({ engine }) => [...engine.world.calls.keys()]).join()).toContain("submitWorkers");
+    await cluster.pass(90);
+    one.frozen = false;
+    resolve();
+    await cluster.pass(2);
+    await cluster.pass(1500);
+    everythingOnce(cluster);
+  });
+});
+
+it("an even share moves few shards when an instance joins or goes", () => {
+  const before = evenShare(["a", "b"], 32, chanceOf);
+  const after = evenShare(["a", "b", "c"], 32, chanceOf);
+  const count = (share: Map<number, string>, name: string) =>
+    [...share.values()].filter((each) => each === name).length;
+  expect([count(before, "a"), count(before, "b")]).toEqual([16, 16]);
+  expect(Math.min(count(after, "a"), count(after, "b"), count(after, "c"))).toBeGreaterThanOrEqual(10);
+  const moved = [...after].filter(([shard, name]) => name !== "c" && before.get(shard) !== name);
+  expect(moved.length).toBeLessThan(11);
+});
