@@ -1,7 +1,7 @@
 /** `windrow run`: the daemon, in the foreground. */
 import { Command } from "commander";
 import { type Level, pino } from "pino";
-import { startDaemon } from "../daemon.ts";
+import { type Daemon, startDaemon } from "../daemon.ts";
 import { attachedOption, whenParentEnds } from "./attached.ts";
 import { acting } from "./output.ts";
 
@@ -33,16 +33,25 @@ export function runCommand(): Command {
 
 async function run({ config, log, logLevel, trustTail, attached }: RunOptions): Promise<void> {
   const logger = pino({ level: logLevel }, pino.destination({ dest: 2, sync: true }));
-  const daemon = await startDaemon({
+  let daemon: Daemon | undefined;
+  let stops = 0;
+  // From the start: a signal that comes while the log is read stops the daemon when it can be stopped.
+  const stop = () => {
+    stops += 1;
+    daemon?.stop();
+  };
+  process
+    .on("SIGTERM", stop)
+    .on("SIGINT", stop)
+    .on("SIGHUP", () => void daemon?.reload());
+  daemon = await startDaemon({
     configDir: config,
     logger,
     ...(log === undefined ? {} : { logDir: log }),
     ...(trustTail ? { trustTail } : {}),
   });
-  const stop = () => daemon.stop();
-  const reload = () => void daemon.reload();
-  process.on("SIGTERM", stop).on("SIGINT", stop).on("SIGHUP", reload);
   if (attached) whenParentEnds(stop);
+  if (stops > 0) daemon.stop();
   await daemon.run();
   logger.info("stopped");
 }

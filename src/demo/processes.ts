@@ -65,7 +65,8 @@ function runningOf(child: ChildProcess): Running {
     ended: () => (over() ? { code: child.exitCode, signal: child.signalCode } : null),
     async stop() {
       if (over()) return;
-      child.kill("SIGTERM");
+      // Unlike a signal, it is not lost on a process that has only begun to start.
+      child.stdin?.end();
       await exited;
     },
   };
