@@ -98,7 +98,7 @@ export class HistoryReader {
 const subjectFields = new Set(["type", "PandaID", "PandaIDs", "workerID", "workerIDs", "group", "key"]);
 
 /** The event without what every line says already; of an event that names many, only this one's part. */
-function saying(event: WindrowEvent, part: unknown): Record<string, unknown> {
+export function saying(event: WindrowEvent, part: unknown): Record<string, unknown> {
   const source = typeof part === "object" && part !== null ? part : event.type === "worker.looked" ? {} : event;
   return Object.fromEntries(Object.entries(source).filter(([name]) => !subjectFields.has(name)));
 }

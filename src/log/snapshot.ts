@@ -109,13 +109,19 @@ export interface FoundSnapshot {
 
 /**
  * Looks for the newest usable snapshot. `openJournal` verifies the whole chain again and refuses (SnapshotRefused) one
- * whose record was not admitted.
+ * whose record was not admitted. `against` may say why the caller cannot use one.
  */
-export async function findSnapshot(dir: string, log: Log, version: string): Promise<FoundSnapshot> {
+export async function findSnapshot(
+  dir: string,
+  log: Log,
+  version: string,
+  against: (snapshot: Snapshot) => string | undefined = () => undefined,
+): Promise<FoundSnapshot> {
   const refused: { file: string; why: string }[] = [];
   for (const file of filesIn(dir)) {
     const snapshot = await readSnapshot(join(dir, file));
-    const why = typeof snapshot === "string" ? snapshot : await reasonAgainst(log, snapshot, version);
+    const why =
+      typeof snapshot === "string" ? snapshot : (against(snapshot) ?? (await reasonAgainst(log, snapshot, version)));
     if (why !== undefined) refused.push({ file, why });
     else if (typeof snapshot !== "string") return { snapshot, refused };
   }

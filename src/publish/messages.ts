@@ -1,0 +1,128 @@
+/**
+ * The public messages as zod schemas: what subscribers may rely on. docs/asyncapi.yaml is made from them. They are an
+ * INTERFACE: programs that Windrow does not know read them. A field may be added; a change of meaning needs another
+ * `schemaVersion`.
+ */
+import { z } from "zod";
+import { tableOf } from "../projection.ts";
+
+/** Version of `data`. */
+export const schemaVersion = 1;
+
+/** Kinds of entity of which subscribers hear, with the last part of their topic. */
+export const topics = { job: "jobs", fileGroup: "file-groups", worker: "workers" } as const;
+export type PublicKind = keyof typeof topics;
+export const publicKinds = ["job", "fileGroup", "worker"] as const satisfies readonly PublicKind[];
+
+/** What every type begins with; the name of the step follows. */
+export const typePrefix = "windrow.";
+
+/** A look that found nothing new is counted in the history and is no step for subscribers (design 3). */
+const untold: ReadonlySet<string> = new Set(["worker.unchanged"]);
+
+/** Names of the steps of a kind that are published. */
+const stepsOf = (kind: PublicKind): readonly string[] =>
+  tableOf(kind)
+    .eventTypes()
+    .filter((type) => !untold.has(type));
+
+const published: ReadonlySet<string> = new Set(publicKinds.flatMap(stepsOf));
+/** Whether a step of that name is published. */
+export const isPublic = (type: string): boolean => published.has(type);
+
+/** Names of the first region of a machine: the one people speak of. */
+const livesOf = (kind: PublicKind): string[] => {
+  const { states } = tableOf(kind).machine;
+  return Object.keys(states["life"]?.states ?? states);
+};
+
+const state = z.string().describe("Active states of the machine's regions, joined by |: running|owed|unasked");
+const status = (of: string) => z.string().describe(`Harvester's status of the ${of}`);
+
+/** How an entity stands. */
+const jobState = z.strictObject({
+  state,
+  life: z.enum(livesOf("job")).describe("State of the first region"),
+  status: status("job"),
+  subStatus: z.string().describe("Harvester's subStatus of the job"),
+});
+const workerState = z.strictObject({
+  state,
+  life: z.enum(livesOf("worker")).describe("State of the first region"),
+  status: status("worker"),
+});
+const fileGroupState = z.strictObject({ state, life: z.enum(livesOf("fileGroup")).describe("State of the machine") });
+
+const shared = {
+  queue: z.string().nullable().describe("Queue of the entity; null for a file group of several jobs"),
+  says: z.record(z.string(), z.unknown()).describe("What the event says beyond its name and subject"),
+};
+const before = "State before the step; null for the first one";
+const version = z.literal(schemaVersion).describe("Version of data");
+
+/** `data` of the messages, by kind. */
+export const dataSchemas = {
+  job: z.strictObject({
+    schemaVersion: version,
+    kind: z.literal("job"),
+    id: z.int().nonnegative().describe("PandaID"),
+    before: jobState.nullable().describe(before),
+    after: jobState,
+    ...shared,
+  }),
+  fileGroup: z.strictObject({
+    schemaVersion: version,
+    kind: z.literal("fileGroup"),
+    id: z.string().describe("<PandaID>/in, /aux or /out, or the name that a plug-in gave"),
+    before: fileGroupState.nullable().describe(before),
+    after: fileGroupState,
+    ...shared,
+  }),
+  worker: z.strictObject({
+    schemaVersion: version,
+    kind: z.literal("worker"),
+    id: z.int().nonnegative().describe("workerID"),
+    before: workerState.nullable().describe(before),
+    after: workerState,
+    ...shared,
+  }),
+} as const;
+
+const attributes = <K extends PublicKind>(kind: K) => ({
+  specversion: z.literal("1.0"),
+  id: z
+    .string()
+    .regex(/^\d+\/\d+\/\d+\/\d+$/)
+    .describe("Position of the step: shard/seq/index/step. It grows for each entity; drop what is not above the last"),
+  source: z.string().describe("/windrow/<harvester_id>"),
+  type: z.enum(stepsOf(kind).map((step) => typePrefix + step)).describe("windrow.<name of the step>"),
+  subject: z.string().describe(`${kind}/<id>; the key of the message in Kafka`),
+  time: z.iso.datetime().describe("Instant of the record"),
+  datacontenttype: z.literal("application/json"),
+});
+
+/** Attributes of the CloudEvent, by kind. */
+export const attributeSchemas = {
+  job: z.strictObject(attributes("job")),
+  fileGroup: z.strictObject(attributes("fileGroup")),
+  worker: z.strictObject(attributes("worker")),
+} as const;
+
+const cloudEvent = <K extends PublicKind>(kind: K) => z.strictObject({ ...attributes(kind), data: dataSchemas[kind] });
+
+/** Whole CloudEvents in structured mode, by kind. */
+export const eventSchemas = {
+  job: cloudEvent("job"),
+  fileGroup: cloudEvent("fileGroup"),
+  worker: cloudEvent("worker"),
+} as const;
+
+/** One CloudEvent as subscribers get it. */
+export type PublicEvent = {
+  readonly [K in PublicKind]: z.output<(typeof eventSchemas)[K]>;
+}[PublicKind];
+
+/** A subscriber that was too slow, or came back too late: it goes on from `from` with a new request. */
+export const behindSchema = z.strictObject({ from: z.string().describe("Position to come again from") });
+/** Its name in a stream of server-sent events. */
+export const behindEvent = "windrow.behind";

@@ -1,0 +1,222 @@
+/**
+ * The stream of public events over a log: from a position, a time, the beginning or now, to the tip, and on from there.
+ * Each event is given once, in the order of its shard, and the position behind it begins exactly with the next one. It
+ * must never hold more in memory than a World, a few batches, and one record's events.
+ */
+import { setImmediate as turn } from "node:timers/promises";
+import { type Frozen, thaw } from "../frozen.ts";
+import type { Log } from "../log/log.ts";
+import type { Snapshot } from "../log/snapshot.ts";
+import { fold } from "../projection.ts";
+import { World } from "../world.ts";
+import { Announcer, cloudEventOf, type Told } from "./cloudEvent.ts";
+import type { Feed } from "./feed.ts";
+import { type Filter, type Wants, wanting } from "./filter.ts";
+import { type From, requireReached, tooNew } from "./from.ts";
+import type { PublicEvent } from "./messages.ts";
+import { encodePosition, isAfter, type Point, placeOf, wholeRecord } from "./position.ts";
+import { type ReadRecord, Records } from "./records.ts";
+import type { Turns } from "./turns.ts";
+
+/** What streams are read from. */
+export interface Source {
+  readonly log: Log;
+  /** Gives the newest usable snapshot of the log that `against` does not mind. */
+  readonly snapshot?: (against: (snapshot: Snapshot) => string | undefined) => Promise<Snapshot | undefined>;
+  /** Of the engine that writes the log: a stream that has read the log goes over to it, and needs no World any more. */
+  readonly feed?: Feed;
+  /** Bounds how many read the log at the same time. */
+  readonly turns?: Turns;
+}
+
+export interface StreamOptions {
+  readonly from: From;
+  readonly filter?: Filter;
+  /** Go on at the tip until the signal aborts; otherwise the stream ends there. */
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** One event, and the position that begins with the next. */
+export interface Published {
+  readonly event: PublicEvent;
+  readonly position: string;
+}
+
+/** Records after which others get their turn while the log is read. */
+const recordsATurn = 200;
+
+export class EventStream implements AsyncIterable<Published> {
+  readonly #source: Source;
+  readonly #options: StreamOptions;
+  readonly #wants: Wants;
+  #points = new Map<number, Point>();
+  #behind = false;
+  /** The log was read to its tip, and nothing more is wanted. */
+  #over = false;
+
+  constructor(source: Source, options: StreamOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#wants = wanting(options.filter ?? {});
+    if (options.from.kind === "position") this.#points = new Map(options.from.points);
+  }
+
+  /** Behind all that was given and all that was passed over. Empty places before the first event was looked for. */
+  get position(): string {
+    return encodePosition(this.#points);
+  }
+
+  /** After the end: the reader was too slow for the feed and has to come again from `position`. */
+  get behind(): boolean {
+    return this.#behind;
+  }
+
+  /** @throws PositionRefused; LogHalted, LogFault of the log */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Published> {
+    const { feed, turns } = this.#source;
+    const { from, signal } = this.#options;
+    if (feed) {
+      feed.start();
+      if (from.kind === "now") this.#points = feed.now();
+      const places = feed.now();
+      requireReached(from, this.#source.log.shards, (shard) => places.get(shard)?.seq ?? 0);
+    }
+    if (!feed?.covers(this.#points) || from.kind === "time") {
+      const leave = await turns?.take(signal);
+      try {
+        yield* this.#fromLog();
+      } finally {
+        leave?.();
+      }
+    }
+    if (feed && !signal.aborted && !this.#over) yield* this.#fromFeed(feed);
+  }
+
+  async *#fromFeed(feed: Feed): AsyncGenerator<Published> {
+    const events = feed.after(this.#points, this.#wants, this.#options);
+    const { from } = this.#options;
+    try {
+      for (;;) {
+        const { done, value } = await events.next();
+        if (done) {
+          this.#behind = value === "behind";
+          return;
+        }
+        if (from.kind === "time" && Date.parse(value.time) < from.at) continue;
+        yield { event: value, position: this.position };
+      }
+    } finally {
+      await events.return("done");
+    }
+  }
+
+  async *#fromLog(): AsyncGenerator<Published> {
+    const { log, feed } = this.#source;
+    const { from, follow, signal } = this.#options;
+    const tip = new Tip(log, signal);
+    try {
+      const { world, announcer, records } = await this.#begin();
+      let isOld = from.kind === "now";
+      let read = 0;
+      for (;;) {
+        feed?.start();
+        tip.seen();
+        for await (const record of records.toTip()) {
+          const told = this.#fold(world, announcer, record, isOld);
+          for (const one of told) {
+            yield this.#published(one);
+            if (signal.aborted) return;
+          }
+          this.#pass(record.shard, wholeRecord(record.seq));
+          read += 1;
+          if (read % recordsATurn === 0) await turn();
+          if (signal.aborted) return;
+        }
+        for (let shard = 0; shard < log.shards; shard++) this.#pass(shard, wholeRecord(records.seqOf(shard)));
+        requireReached(from, log.shards, (shard) => records.seqOf(shard));
+        isOld = false;
+        this.#over = !follow;
+        if (!follow || feed?.covers(this.#points)) return;
+        if (!feed) await tip.moved();
+        if (signal.aborted) return;
+      }
+    } finally {
+      tip.stop();
+    }
+  }
+
+  /** The World as it was before the first event that is wanted. */
+  async #begin(): Promise<{ world: World; announcer: Announcer; records: Records }> {
+    const { from } = this.#options;
+    const world = new World();
+    const snapshot = await this.#source.snapshot?.(({ cursors, state }) => {
+      const seqs = Object.entries(cursors).map(([shard, { seq }]) => [Number(shard), seq] as const);
+      return tooNew(from, seqs, (state as Frozen).at);
+    });
+    if (snapshot) thaw(snapshot.state as Frozen, world);
+    return { world, announcer: new Announcer(world), records: new Records(this.#source.log, snapshot?.cursors) };
+  }
+
+  /** Folds a record, and gives its steps that are new and wanted. */
+  #fold(world: World, announcer: Announcer, record: ReadRecord, isOld: boolean): readonly Told[] {
+    const { from } = this.#options;
+    const wanted: Told[] = [];
+    const passed = this.#points.get(record.shard);
+    const isBefore = isOld || (from.kind === "time" && record.at < from.at);
+    fold(world, record, (transition) => {
+      const told = announcer.take(transition);
+      if (!told || isBefore || !this.#wants(transition.step.type, told.queue)) return;
+      if (isAfter(placeOf(transition.position).point, passed)) wanted.push(told);
+    });
+    return wanted;
+  }
+
+  #published(told: Told): Published {
+    const event = cloudEventOf(told);
+    const { shard, point } = placeOf(event.id);
+    this.#pass(shard, point);
+    return { event, position: this.position };
+  }
+
+  /** A place is only ever moved forward. */
+  #pass(shard: number, point: Point): void {
+    if (point.seq > 0 && isAfter(point, this.#points.get(shard))) this.#points.set(shard, point);
+  }
+}
+
+/** Whether a log has moved since it was last looked at. */
+class Tip {
+  readonly #signal: AbortSignal;
+  readonly #unfollow: () => void;
+  #moved = false;
+  #wake: () => void = () => undefined;
+  readonly stop: () => void;
+
+  constructor(log: Log, signal: AbortSignal) {
+    this.#signal = signal;
+    this.#unfollow = log.follow(() => {
+      this.#moved = true;
+      this.#wake();
+    });
+    const onAbort = (): void => this.#wake();
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.stop = () => {
+      this.#unfollow();
+      signal.removeEventListener("abort", onAbort);
+    };
+  }
+
+  /** Call before reading: what comes afterwards counts as movement. */
+  seen(): void {
+    this.#moved = false;
+  }
+
+  /** Resolves when something came since `seen`, or the signal aborts. */
+  async moved(): Promise<void> {
+    if (this.#moved || this.#signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+}
