@@ -28,6 +28,8 @@ export interface Calling {
   readonly queue: (name: string) => QueueConfig;
   /** The communicator's section, made of the instance's configuration. */
   readonly communicator: () => PluginDefinition;
+  /** Where lists come from that the WMS does not have; without it nobody can read them. */
+  readonly listSource?: () => PluginDefinition;
   /** Directory that relative module paths begin at. */
   readonly configDir: string;
   /** Keeps the secrets of jobs; without it they are lost with the process. */
@@ -83,6 +85,11 @@ export class ConfiguredPlugins implements Plugins {
   forget(queue: string): void {
     for (const key of this.#loaded.keys()) if (key.startsWith(`${queue}/`)) this.#loaded.delete(key);
     this.#gates.delete(queue);
+  }
+
+  /** Its lines are others now. */
+  forgetListSource(): void {
+    this.#loaded.delete("/listSource");
   }
 
   /** Aborts the calls that still run: the daemon stops hard. */
@@ -171,7 +178,9 @@ export class ConfiguredPlugins implements Plugins {
     try {
       if (queue === null) {
         const injected = { queueName: "(instance)", siteName: "(instance)", configDir };
-        const definition = this.#calling.communicator();
+        const { communicator, listSource } = this.#calling;
+        const definition = plugin === "listSource" ? listSource?.() : communicator();
+        if (!definition) return { why: "no source of lists is configured" };
         this.#concealer.learn(definition);
         return { plugin: await loadPlugin(plugin, definition, injected) };
       }

@@ -10,6 +10,7 @@ import type { Logger } from "pino";
 import type { Call, Reply } from "./agents/agent.ts";
 import { ConfiguredPlugins } from "./calls.ts";
 import { communicatorSection } from "./config/communicator.ts";
+import { listSourceSection } from "./config/listSource.ts";
 import { type LoadedConfig, loadConfig } from "./config/load.ts";
 import type { Configuration } from "./configure.ts";
 import { type Frozen, freeze } from "./frozen.ts";
@@ -63,6 +64,7 @@ async function startOn(log: SqliteLog, loaded: LoadedConfig, { configDir, logger
       return found;
     },
     communicator: () => communicatorSection(config.instance),
+    listSource: () => listSourceSection(config.instance),
     configDir,
     vault,
     onReply: (call, reply, tookMs) => note(logger, call, reply, tookMs),
@@ -102,6 +104,7 @@ async function startOn(log: SqliteLog, loaded: LoadedConfig, { configDir, logger
     await engine.configure(next);
     config = next;
     for (const { queueName } of next.queues) plugins.forget(queueName);
+    plugins.forgetListSource();
   });
   return daemon;
 }

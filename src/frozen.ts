@@ -18,7 +18,10 @@ export interface Frozen {
   readonly at: number;
   readonly entities: Readonly<Record<Kind, readonly (readonly [number | string, FrozenEntity])[]>>;
   readonly instance: Omit<Instance, "lists" | "listLooks" | "commands" | "toAcknowledge">;
-  readonly lists: readonly (readonly [string, { readonly at: number; readonly data: unknown }])[];
+  readonly lists: readonly (readonly [
+    string,
+    { readonly at: number; readonly data: unknown; readonly queues?: number },
+  ])[];
   readonly listLooks: readonly (readonly [string, Look])[];
   readonly commands: readonly (readonly [number, PendingCommand])[];
   readonly toAcknowledge: readonly number[];

@@ -9,12 +9,15 @@ import type { World } from "./world.ts";
 
 /** A list and the piece that follows. */
 function together(known: unknown, more: unknown): unknown {
-  return Array.isArray(known) && Array.isArray(more) ? [...known, ...more] : { ...(known as object), ...(more as object) };
+  return Array.isArray(known) && Array.isArray(more)
+    ? [...known, ...more]
+    : { ...(known as object), ...(more as object) };
 }
 
 /** Applies one event of the control shard. */
 export function foldInstance(world: World, event: WindrowEvent, at: number): void {
   const { instance } = world;
+  foldList(world, event, at);
   switch (event.type) {
     case "instance.configured":
       instance.harvesterID = event.harvesterID;
@@ -28,9 +31,6 @@ export function foldInstance(world: World, event: WindrowEvent, at: number): voi
     case "instance.queuePlaced":
       world.placements.set(event.queue, event.shard);
       return;
-    case "instance.workerIDsSeen":
-      instance.lists.set("maxWorkerID", { at, data: event.max });
-      return;
     case "instance.registered":
       instance.registered = true;
       instance.beat = tried(at);
@@ -40,27 +40,6 @@ export function foldInstance(world: World, event: WindrowEvent, at: number): voi
       return;
     case "instance.beatFailed":
       instance.beat = troubled(at);
-      return;
-    case "instance.listRead": {
-      const { list, data, queues } = event;
-      instance.lists.set(list, queues === undefined ? { at, data } : { at, data, queues });
-      if (!event.goesOn) instance.listLooks.set(list, tried(at));
-      return;
-    }
-    case "instance.listContinued": {
-      const known = instance.lists.get(event.list);
-      if (known) instance.lists.set(event.list, { ...known, data: together(known.data, event.data) });
-      if (!event.goesOn) instance.listLooks.set(event.list, tried(at));
-      return;
-    }
-    case "instance.listChecked": {
-      const known = instance.lists.get(event.list);
-      if (known && event.queues !== undefined) instance.lists.set(event.list, { ...known, queues: event.queues });
-      instance.listLooks.set(event.list, tried(at));
-      return;
-    }
-    case "instance.listUnread":
-      instance.listLooks.set(event.list, troubled(at));
       return;
     case "instance.commandsReceived":
       instance.commandsLook = tried(at);
@@ -98,5 +77,35 @@ export function foldInstance(world: World, event: WindrowEvent, at: number): voi
       return;
     case "instance.acknowledgementTroubled":
       instance.acknowledgeLook = troubled(at);
+  }
+}
+
+/** Applies an event about a list. */
+function foldList({ instance }: World, event: WindrowEvent, at: number): void {
+  switch (event.type) {
+    case "instance.workerIDsSeen":
+      instance.lists.set("maxWorkerID", { at, data: event.max });
+      return;
+    case "instance.listRead": {
+      const { list, data, queues } = event;
+      instance.lists.set(list, queues === undefined ? { at, data } : { at, data, queues });
+      if (!event.goesOn) instance.listLooks.set(list, tried(at));
+      return;
+    }
+    case "instance.listContinued": {
+      const known = instance.lists.get(event.list);
+      if (known) instance.lists.set(event.list, { ...known, data: together(known.data, event.data) });
+      if (!event.goesOn) instance.listLooks.set(event.list, tried(at));
+      return;
+    }
+    case "instance.listChecked": {
+      const known = instance.lists.get(event.list);
+      if (known && event.queues !== undefined) instance.lists.set(event.list, { ...known, queues: event.queues });
+      instance.listLooks.set(event.list, tried(at));
+      return;
+    }
+    case "instance.listUnread":
+      instance.listLooks.set(event.list, troubled(at));
+      return;
   }
 }

@@ -34,6 +34,8 @@ export function inPieces(event: WindrowEvent): readonly WindrowEvent[] {
       return looked(event);
     case "worker.eventsReceived":
       return received(event);
+    case "instance.listRead":
+      return listed(event);
     default:
       return [event];
   }
@@ -75,6 +77,21 @@ function received(event: EventOf<"worker.eventsReceived">): WindrowEvent[] {
     const ranges: Record<string, unknown[]> = {};
     for (const [PandaID, list] of some) ranges[PandaID] = [...(ranges[PandaID] ?? []), ...list];
     return { ...event, ranges };
+  });
+}
+
+/** A list of entries by name, or in a row; anything else is no list and stays whole. */
+function listed({ data, queues, ...event }: EventOf<"instance.listRead">): WindrowEvent[] {
+  const whole = queues === undefined ? {} : { queues };
+  const pieces: unknown[] = Array.isArray(data)
+    ? cut(data)
+    : typeof data === "object" && data !== null
+      ? cut(Object.entries(data), 1).map((entries) => Object.fromEntries(entries))
+      : [data];
+  return pieces.map((piece, i): WindrowEvent => {
+    const goesOn = i < pieces.length - 1 ? { goesOn: true as const } : {};
+    if (i === 0) return { ...event, data: piece, ...whole, ...goesOn };
+    return { type: "instance.listContinued", list: event.list, data: piece, ...goesOn };
   });
 }
 

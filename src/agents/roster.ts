@@ -2,6 +2,7 @@
  * All agents by Harvester's names, each with its duties in the order in which one cycle does them.
  */
 import type { Duty } from "./agent.ts";
+import { cacher } from "./cacher.ts";
 import { commandManager } from "./commandManager.ts";
 import { eventFeeder } from "./eventFeeder.ts";
 import { jobFetcher } from "./jobFetcher.ts";
@@ -16,6 +17,7 @@ import { sweeper } from "./sweeper.ts";
 export const agents = {
   jobFetcher,
   commandManager,
+  cacher,
   preparator,
   submitter,
   eventFeeder,

@@ -10,12 +10,13 @@
 import { z } from "zod";
 import type { JobSpec } from "../specs/jobSpec.ts";
 import type { WorkSpec } from "../specs/workSpec.ts";
+import type { CredManager, FileSyncer, ListSource, Throttler } from "./upkeep.ts";
 
 /** true: done; false: fatal, give up; null: temporary, ask again later. */
 export type Verdict = boolean | null;
 /** What a verdict method returns. */
 export type Answer = Verdict | readonly [Verdict, string?];
-type Maybe<T> = T | Promise<T>;
+export type Maybe<T> = T | Promise<T>;
 
 /** Handed to every method as its last argument. */
 export interface CallContext {
@@ -227,11 +228,6 @@ export interface Messenger {
   readonly forcePostProcessing?: boolean;
 }
 
-/** Holds submission back (plugins.md 10). */
-export interface Throttler {
-  toBeThrottled(queue: Readonly<Record<string, unknown>>, call: CallContext): Maybe<readonly [boolean, string?]>;
-}
-
 /** Finds auxiliary inputs of a job (plugins.md 11). */
 export interface Extractor {
   getAuxInputs(job: JobSpec, call: CallContext): Maybe<Readonly<Record<string, AuxInput>>>;
@@ -241,20 +237,6 @@ export interface Extractor {
 export interface AuxInput {
   readonly scope: string;
   readonly url: string;
-}
-
-/** Keeps a credential fresh (plugins.md 13). */
-export interface CredManager {
-  checkCredential(call: CallContext): Maybe<boolean>;
-  renewCredential(call: CallContext): Maybe<Answer>;
-  /** Hours left, null where nobody knows. */
-  checkCredentialLifetime?(call: CallContext): Maybe<number | null>;
-}
-
-/** Keeps files in step with a source (plugins.md 14). */
-export interface FileSyncer {
-  check(call: CallContext): Maybe<boolean>;
-  update(call: CallContext): Maybe<Answer>;
 }
 
 /** Answer to an update or check of one job (panda-api 4.2). StatusCode 0: accepted; 999: no usable answer. */
@@ -365,7 +347,7 @@ export interface Communicator {
   forceCredentialRenewal(): void;
 }
 
-/** Every kind by the name its section has in the queue configuration; `communicator` belongs to the instance. */
+/** Every kind by the name of its section in the queue configuration; `communicator`, `listSource`: the instance's. */
 export interface PluginKinds {
   preparator: Preparator;
   aux_preparator: Preparator;
@@ -381,6 +363,7 @@ export interface PluginKinds {
   communicator: Communicator;
   credManager: CredManager;
   fileSyncer: FileSyncer;
+  listSource: ListSource;
 }
 
 /** Name of a plug-in kind. */
@@ -594,6 +577,8 @@ export const methods = {
   checkCredentialLifetime: method("credManager", z.number().nullable(), "repeat", ["checkCredentialLifetime"], 60),
   check: method("fileSyncer", z.boolean(), "repeat", ["check"], 60),
   update: method("fileSyncer", answerSchema, "repeat", ["update"]),
+  readList: method("listSource", wms(z.unknown()), "repeat", ["readList"], 120),
+  dumpList: method("listSource", wms(z.null()), "repeat", ["dumpList"], 60),
 } as const satisfies Record<string, MethodContract>;
 
 /** Name of a method of the contract. */

@@ -71,6 +71,11 @@ const builtIns: Readonly<Record<string, readonly BuiltIn[]>> = {
     { file: "./local/sweeper.ts", name: "LocalSweeper" },
   ],
   "windrow/panda": [{ file: "./panda/communicator.ts", name: "PandaCommunicator" }],
+  "windrow/lists": [{ file: "./lists/source.ts", name: "ListSource" }],
+  "windrow/throttlers": [
+    { file: "./throttlers/simple.ts", name: "SimpleThrottler" },
+    { file: "./throttlers/tiny.ts", name: "TinyThrottler" },
+  ],
   "windrow/simple-worker-maker": [{ file: "./workerMakers/simple.ts", name: "SimpleWorkerMaker" }],
   "windrow/multi-job-worker-maker": [{ file: "./workerMakers/multiJob.ts", name: "MultiJobWorkerMaker" }],
 };
@@ -90,6 +95,8 @@ const equals: readonly (readonly [string, string, string, string?])[] = [
   ["harvestermessenger.shared_file_messenger", "SharedFileMessenger", "windrow/shared-file"],
   ["harvesterworkermaker.simple_worker_maker", "SimpleWorkerMaker", "windrow/simple-worker-maker"],
   ["harvesterworkermaker.multijob_worker_maker", "MultiJobWorkerMaker", "windrow/multi-job-worker-maker"],
+  ["harvesterthrottler.simple_throttler", "SimpleThrottler", "windrow/throttlers"],
+  ["harvesterthrottler.tiny_throttler", "TinyThrottler", "windrow/throttlers"],
   ["harvestercommunicator.panda_communicator", "PandaCommunicator", "windrow/panda"],
 ];
 

@@ -47,6 +47,7 @@ export function configured(
   const names = Object.keys(queues);
   return [
     { type: "instance.configured", harvesterID: "H", config },
+    { type: "instance.workerIDsSeen", max: 0 },
     ...names.map((queue): WindrowEvent => ({ type: "instance.queuePlaced", queue, shard: 1 })),
     ...names.map(
       (queue): WindrowEvent => ({ type: "queue.configured", queue, config: queueConfig(queue, queues[queue]) }),

@@ -66,6 +66,8 @@ export async function drive(scenario: Scenario): Promise<Driven> {
     verifyEvents: true,
   });
   await seed(engine, scenario);
+  // As the original, which reads its lists before it starts any other agent.
+  await engine.cycle("cacher");
   const reader = new StateReader(scenario, recorder.names);
   const observed: ObservedRound[] = [];
   for (let r = 1; r <= rounds; r += 1) {

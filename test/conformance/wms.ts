@@ -78,11 +78,15 @@ export class ScriptedWms {
       case "checkEventAvailability":
         return this.#checkEventAvailability(z.looseObject({ PandaID: z.int() }).parse(plain[0]).PandaID);
       case "getResourceTypes":
-        return ok([]);
+      case "getJobStats":
+      case "getJobStatsNew":
+      case "getWorkerStatsFromPanda":
+        // Known lists are those that the scenario seeds; the original has no others.
+        return answered({ ok: false, message: "no list" });
       case "getMaxWorkerId":
         return ok(0);
       default:
-        return ok(method.startsWith("getJob") || method === "getWorkerStatsFromPanda" ? {} : null);
+        return ok(null);
     }
   }
 

@@ -106,6 +106,10 @@ export class Site implements Plugins {
         queues: [queueConfig("Q", { windrow: { shard: 1 }, ...queue })],
       },
     });
+    // Nothing is submitted before it is known which worker ids the WMS has seen.
+    const known = this.calls.length;
+    await this.engine.cycle("cacher");
+    this.calls.splice(known);
   }
 
   /** One cycle of each agent, in order; the clock stands still. */
@@ -193,6 +197,8 @@ export class Site implements Plugins {
     switch (call.method) {
       case "getJobs":
         return answered({ ok: true, data: this.#jobs.splice(0) });
+      case "getMaxWorkerId":
+        return answered({ ok: true, data: 0 });
       case "makeWorker":
         return answered({ nCore: 1, minRamCount: 1000 });
       case "submitWorkers":

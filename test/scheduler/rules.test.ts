@@ -112,7 +112,9 @@ describe("an activity that was tried", () => {
   });
 
   it("is in the table, or has a test in concerned.test.ts", () => {
-    const elsewhere = ["feedAsking", "sweepWorkers", "forgetJobs", "recoverCalls", "obey", "obeyKills"];
+    // Tested in test/agents/cacher.test.ts.
+    const ofLists = ["seeWorkerIDs", "readLists"];
+    const elsewhere = ["feedAsking", "sweepWorkers", "forgetJobs", "recoverCalls", "obey", "obeyKills", ...ofLists];
     expect(rules.map(({ name }) => name).toSorted()).toEqual(
       [...rows.map(({ rule }) => rule), ...elsewhere].toSorted(),
     );

@@ -34,7 +34,7 @@ export const zones: readonly Zone[] = [
     packages: ["zod"],
   },
   { name: "config", paths: ["src/config/"], imports: ["settings", "plugins types"] },
-  { name: "contract", paths: ["src/plugins/contract.ts"], imports: ["specs"] },
+  { name: "contract", paths: ["src/plugins/contract.ts", "src/plugins/upkeep.ts"], imports: ["specs"] },
   { name: "log", paths: ["src/log/"], imports: ["events"] },
   {
     name: "world",
@@ -46,7 +46,7 @@ export const zones: readonly Zone[] = [
   { name: "sizing", paths: ["src/sizing.ts", "src/sizing/"], imports: core, pure: true, packages: ["zod"] },
   {
     name: "scheduler",
-    paths: ["src/scheduler.ts", "src/rules.ts", "src/inFlight.ts"],
+    paths: ["src/scheduler.ts", "src/rules.ts", "src/rules/", "src/inFlight.ts"],
     imports: core,
     pure: true,
     packages: ["tinyqueue"],

@@ -10,9 +10,7 @@ import type { WorkSpec } from "../../specs/workSpec.ts";
 import type {
   Answer,
   AuxInput,
-  CredManager,
   Extractor,
-  FileSyncer,
   Found,
   MakeContext,
   Messenger,
@@ -23,13 +21,13 @@ import type {
   Stager,
   Submitter,
   Sweeper,
-  Throttler,
   WorkerAnswer,
   WorkerDraft,
   WorkerMaker,
   WorkerReport,
   Zipper,
 } from "../contract.ts";
+import type { CredManager, FileSyncer, Throttler } from "../upkeep.ts";
 import { type WorkerMakerSettings, workerMakerSettings } from "../workerMakers/settings.ts";
 
 /** Says that every input is there, at a path that does not exist. */
