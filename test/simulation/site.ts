@@ -71,6 +71,8 @@ export class Site {
   stormUntil = Number.POSITIVE_INFINITY;
   readonly commands: { command_id: number; command: string; params: unknown; ack_requested: number }[] = [];
   readonly acknowledged = new Set<number>();
+  /** What the WMS hands out among the first jobs of a queue, whatever it is. */
+  readonly strange = new Map<string, unknown[]>();
 
   constructor(chance: Chance, weather: Weather) {
     this.chance = chance;

@@ -64,6 +64,7 @@ export class SimulatedWms implements Partial<Communicator> {
         job.heardAt = Date.now();
         given.push({ ...job.dictionary, attemptNr: job.attemptNr });
       }
+      given.push(...(site.strange.get(siteName)?.splice(0) ?? []));
       return { ok: true, data: given };
     });
   }
