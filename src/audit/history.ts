@@ -73,7 +73,8 @@ export class HistoryReader {
           ? id === subject.id
           : step.type !== "job.told" && this.#jobsOfWorker().includes(Number(id));
       case "worker":
-        return subject.kind === "worker" ? id === subject.id : (entity as Worker).ctx.pandaIDs.includes(subject.id);
+        if (subject.kind === "worker") return id === subject.id;
+        return [...(entity as Worker).ctx.pandaIDs, ...(entity as Worker).ctx.toFeed].includes(subject.id);
       case "fileGroup":
         return subject.kind === "job" && (entity as FileGroup).ctx.PandaID === subject.id;
       case "call": {

@@ -113,7 +113,7 @@ describe("the propagator", () => {
 describe("a stop", () => {
   it("lets calls return and records what they said; the next start has nothing to recover (C38)", async () => {
     const site = await Site.open({ jobs: [dictionary(1)] });
-    await site.cycle("jobFetcher", "preparator", "preparator");
+    await site.cycle("jobFetcher", "preparator", "preparator", "propagator");
     const stop = new AbortController();
     const answer = Promise.withResolvers<void>();
     site.answers.set("submitWorkers", async ({ args }) => {
