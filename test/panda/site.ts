@@ -24,6 +24,8 @@ export interface SiteOptions {
   readonly harvesterID: string;
   /** Queues with what they have beyond the usual, plug-in sections included. */
   readonly queues: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** File that tells the payload which jobs go wrong, and how. */
+  readonly mischief?: string;
   /** Lines for sections of panda_harvester.cfg beyond the usual ones. */
   readonly sections?: Readonly<Record<string, readonly string[]>>;
 }
@@ -32,7 +34,7 @@ const payload = fileURLToPath(new URL("./fixtures/payload.mjs", import.meta.url)
 const everySecond = ["checkInterval = 1", "triggerInterval = 1", "lockInterval = 3"];
 
 /** Writes both configuration files. */
-export function writeSite(dir: string, { api, harvesterID, queues, sections = {} }: SiteOptions): void {
+export function writeSite(dir: string, { api, harvesterID, queues, mischief = "", sections = {} }: SiteOptions): void {
   const { config } = placesOf(dir);
   mkdirSync(config, { recursive: true });
   const usual: Record<string, readonly string[]> = {
@@ -54,11 +56,11 @@ export function writeSite(dir: string, { api, harvesterID, queues, sections = {}
   const names = [...new Set([...Object.keys(usual), ...Object.keys(sections)])];
   const lines = names.flatMap((name) => [`[${name}]`, ...(usual[name] ?? []), ...(sections[name] ?? []), ""]);
   writeFileSync(join(config, "panda_harvester.cfg"), lines.join("\n"));
-  const entries = Object.entries(queues).map(([queue, more]) => [queue, { ...usualQueue(dir), ...more }]);
+  const entries = Object.entries(queues).map(([queue, more]) => [queue, { ...usualQueue(dir, mischief), ...more }]);
   writeFileSync(join(config, "panda_queueconfig.json"), JSON.stringify(Object.fromEntries(entries)));
 }
 
-function usualQueue(dir: string): Record<string, unknown> {
+function usualQueue(dir: string, mischief: string): Record<string, unknown> {
   const places = placesOf(dir);
   const local = (name: string) => ({ module: "windrow/local", name, journalDir: places.journal });
   return {
@@ -81,7 +83,12 @@ function usualQueue(dir: string): Record<string, unknown> {
       // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder of Harvester's configuration.
       accessPoint: join(places.workers, "${workerID}"),
     },
-    submitter: { ...local("LocalSubmitter"), command: [process.execPath, payload], walltime: 300, killGrace: 1 },
+    submitter: {
+      ...local("LocalSubmitter"),
+      command: [process.execPath, payload, mischief],
+      walltime: 300,
+      killGrace: 1,
+    },
     monitor: local("LocalMonitor"),
     sweeper: local("LocalSweeper"),
     stager: { module: "windrow/file", name: "FileStager", destinationDir: places.stored },

@@ -121,7 +121,7 @@ const commandOf = (command: unknown) =>
 function expected(pair: Pair): Outcome {
   const path = pathOf(pair);
   const { status } = pair.response;
-  if (path === "event/update_event_ranges" && status === 500) return good(eventsIn(pair).map(() => null));
+  if (path === "event/update_event_ranges" && status === 500) return good(eventsIn(pair).map(() => true));
   if (status !== 200) return { fails: new RegExp(`HTTP ${status}: `) };
   const said = envelopeSchema.safeParse(pair.response.body);
   if (!said.success) return { fails: /the answer is not JSON/ };
