@@ -50,9 +50,9 @@ class Line {
     if (!place) return;
     const entry: Entry = { id, place, gone: false };
     this.#entries.set(id, entry);
-    if (place.dueAt === Number.NEGATIVE_INFINITY) this.#readyOf(place.partition).push(entry);
-    else this.#waiting.push(entry);
-    this.#sweep();
+    if (place.dueAt === Number.NEGATIVE_INFINITY) return this.#ripe(entry);
+    this.#waiting.push(entry);
+    this.#waiting = swept(this.#waiting, byDueAt, this.#entries.size);
   }
 
   /** First due entity of the partition, taken out; undefined where none is due. */
@@ -68,8 +68,9 @@ class Line {
     return undefined;
   }
 
-  /** When the next entity becomes due; null where none waits. */
-  nextAt(): number | null {
+  /** When the next entity becomes due that is not due at `now`; null where none waits. */
+  nextAt(now: number): number | null {
+    this.#ripen(now);
     for (let entry = this.#waiting.peek(); entry; entry = this.#waiting.peek()) {
       if (!entry.gone) return entry.place.dueAt;
       this.#waiting.pop();
@@ -80,27 +81,25 @@ class Line {
   #ripen(now: number): void {
     for (let entry = this.#waiting.peek(); entry && entry.place.dueAt <= now; entry = this.#waiting.peek()) {
       this.#waiting.pop();
-      if (!entry.gone) this.#readyOf(entry.place.partition).push(entry);
+      if (!entry.gone) this.#ripe(entry);
     }
   }
 
-  #readyOf(partition: string): TinyQueue<Entry> {
-    let ready = this.#ready.get(partition);
-    if (!ready) {
-      ready = new TinyQueue<Entry>([], byOrder);
-      this.#ready.set(partition, ready);
-    }
-    return ready;
+  #ripe(entry: Entry): void {
+    const { partition } = entry.place;
+    const ready = this.#ready.get(partition) ?? new TinyQueue<Entry>([], byOrder);
+    ready.push(entry);
+    this.#ready.set(partition, swept(ready, byOrder, this.#entries.size));
   }
+}
 
-  /** Entries that are gone wait for their old time; when they are most of all, they are cleared away. */
-  #sweep(): void {
-    if (this.#waiting.length < 1000 || this.#waiting.length < 3 * this.#entries.size) return;
-    this.#waiting = new TinyQueue(
-      this.#waiting.data.filter((entry) => !entry.gone),
-      byDueAt,
-    );
-  }
+/** Entries that are gone stay until it is their turn; when they are most of all, they are cleared away. */
+function swept(queue: TinyQueue<Entry>, compare: typeof byOrder, alive: number): TinyQueue<Entry> {
+  if (queue.length < 1000 || queue.length < 3 * alive) return queue;
+  return new TinyQueue(
+    queue.data.filter((entry) => !entry.gone),
+    compare,
+  );
 }
 
 const samePlace = (a: Place, b: Place): boolean =>
@@ -123,10 +122,11 @@ export class Scheduler {
   /** Entities that made steps since their places were last made: however many steps, they are placed once. */
   readonly #touched = new Map<Kind | "instance", Set<Id>>();
 
-  constructor(world: World) {
+  /** `ruleSet`: other rules than the usual ones, for tests. */
+  constructor(world: World, ruleSet: readonly Rule[] = rules) {
     this.#world = world;
     const locks = new Map<string, Set<Id>>();
-    for (const rule of rules) {
+    for (const rule of ruleSet) {
       const lock = `${rule.kind}:${rule.lock}`;
       const locked = locks.get(lock) ?? new Set();
       locks.set(lock, locked);
@@ -206,12 +206,15 @@ export class Scheduler {
     }
   }
 
-  /** Earliest instant (epoch ms) at which something becomes due that is not due yet; null: nothing waits. */
-  nextAt(): number | null {
+  /**
+   * Earliest instant (epoch ms) after `now` at which something becomes due; null: nothing waits. What is due and not
+   * taken, because of some limit, is no reason to look again: whatever makes room for it is.
+   */
+  nextAt(now: number): number | null {
     this.#placeTouched();
     let next: number | null = null;
     for (const line of this.#lines.values()) {
-      const at = line.nextAt();
+      const at = line.nextAt(now);
       if (at !== null && (next === null || at < next)) next = at;
     }
     return next;

@@ -122,7 +122,7 @@ export class Engine {
       });
       const now = this.#now();
       for (const name of Object.keys(agents) as AgentName[]) for (const duty of agents[name]) this.#start(duty, now);
-      const at = this.#scheduler.nextAt();
+      const at = this.#scheduler.nextAt(now);
       const timer = at === null ? undefined : setTimeout(this.#wake, Math.min(Math.max(at - this.#now(), 1), 60_000));
       await woken;
       clearTimeout(timer);

@@ -27,11 +27,17 @@ export const hour = 3_600_000;
 /** An instant at which everything is due that ever will be. */
 export const forEver = Number.MAX_SAFE_INTEGER;
 
+/** What has to be known before workers are planned (3.3, config 3.17). */
+const lists: readonly WindrowEvent[] = [
+  { type: "instance.workerIDsSeen", max: 0 },
+  { type: "instance.listRead", list: "panda_queues.json", data: {} },
+];
+
 /** A World in which the story has come to the end of a chapter, and more has happened. */
 export function worldAt(chapter: Chapter | null, ...events: readonly WindrowEvent[]): World {
   const told = chapter === null ? [] : chapters.slice(0, chapters.indexOf(chapter) + 1);
   const past = told.flatMap((name): readonly WindrowEvent[] => story[name]);
-  const world = worldOf([...configured({ Q: {} }, cfg), ...past, ...events]);
+  const world = worldOf([...configured({ Q: {} }, cfg), ...lists, ...past, ...events]);
   expect(world.anomalies).toEqual([]);
   return world;
 }
