@@ -75,7 +75,8 @@ function place(world: World, queues: readonly QueueConfig[], shards: number): Re
   for (const shard of world.placements.values()) used.set(shard, (used.get(shard) ?? 0) + 1);
   for (const family of families(queues)) {
     const shard = shardOf(world, family, shards, used);
-    used.set(shard, (used.get(shard) ?? 0) + family.length);
+    const fresh = family.filter(({ queueName }) => !world.placements.has(queueName));
+    used.set(shard, (used.get(shard) ?? 0) + fresh.length);
     for (const { queueName } of family) placed.set(queueName, shard);
   }
   return placed;
