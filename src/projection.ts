@@ -14,6 +14,7 @@ import { workerMachine } from "../machines/worker.ts";
 import { blankWorker } from "../machines/workerContext.ts";
 import { evolveWorker } from "../machines/workerEvolution.ts";
 import { foldInstance } from "./instance.ts";
+import { noteMissed } from "./missed.ts";
 import { eachStep, kindOf } from "./steps.ts";
 import { tally } from "./tallies.ts";
 import type { Entity, Kind, World } from "./world.ts";
@@ -76,6 +77,7 @@ export function fold(world: World, record: Folded, watch?: Watcher): void {
       if (kind === about) known = apply(world, kind, id, step, place, watch);
       else if (known) apply(world, kind, id, step, place, watch);
       place.next();
+      if (kind === "worker" && isMissed.has(type)) noteMissed(world, Number(id));
       if (kind === "worker" && countsAgainstOrder.has(type)) fillOrder(world, id, step, place, watch);
       else if (kind === "fileGroup") settle(world, String(id), step, place, watch);
     });
@@ -85,6 +87,8 @@ export function fold(world: World, record: Folded, watch?: Watcher): void {
 }
 
 const countsAgainstOrder = new Set(["worker.submitted", "worker.submittedRunning", "worker.missed"]);
+
+const isMissed = new Set(["worker.missed", "worker.seenMissed"]);
 
 interface KindOf<C> {
   readonly table: Table;

@@ -55,6 +55,13 @@ export interface Tally {
   memory: number;
 }
 
+/** Workers of a queue that could not be submitted, at one instant (epoch ms) and on one computing element. */
+export interface MissedBatch {
+  readonly computingElement: string | null;
+  readonly submitAt: number;
+  readonly n: number;
+}
+
 /** A command of the WMS that waits for its receiver. */
 export interface PendingCommand {
   readonly command_id: number;
@@ -124,6 +131,8 @@ export class World {
   readonly sharedInputs = new Map<string, Map<number, string>>();
   /** lfn -> how many jobs that are not done have it as an input: such a file is not deleted (lifecycle 2.5). */
   readonly neededInputs = new Map<string, number>();
+  /** queue -> the latest batches of missed workers, in the order in which they were missed. */
+  readonly missedWorkers = new Map<string, readonly MissedBatch[]>();
   readonly anomalies: Anomaly[] = [];
   anomalyCount = 0;
 

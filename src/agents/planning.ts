@@ -8,6 +8,7 @@ import type { QueueConfig } from "../config/schema.ts";
 import type { WorkerDraft } from "../plugins/contract.ts";
 import { tableOf } from "../projection.ts";
 import { queuedOf } from "../rules.ts";
+import { cricEntry } from "../sizing/lists.ts";
 import { type PlanEntry, planWorkers } from "../sizing/plan.ts";
 import { type Chunk, chunkJobs, type MakerNumbers, sizeDynamically, workerCounts } from "../sizing.ts";
 import type { Job, World } from "../world.ts";
@@ -27,6 +28,7 @@ import {
 } from "./agent.ts";
 import { jobWithFiles } from "./handing.ts";
 import { asking, askingFor, binding, bindsLate, refills } from "./lateBinding.ts";
+import { throttling } from "./throttling.ts";
 
 const SETUPFAILURE = 1110;
 
@@ -49,7 +51,7 @@ export const planning: Duty = {
 function* planQueue(world: World, queue: string, now: number): Run {
   const config = world.queueConfig(queue);
   const shard = world.shardOf(queue);
-  const throttled = yield* throttling(config, now);
+  const throttled = yield* throttling(world, config, now);
   const plan = planWorkers({
     queue: config,
     workers: [...workerCounts(world.workerTallies.get(queue)), ...refills(world, queue)],
@@ -61,22 +63,6 @@ function* planQueue(world: World, queue: string, now: number): Run {
   const entries = plan.entries.map((entry) => ({ ...entry }));
   yield* record(shard, `plan:${queue}:${now}`, [{ type: "queue.planned", queue, plan: entries, bound: plan.bound }]);
   for (const entry of plan.entries) yield* makeWorkers(world, config, entry, now);
-}
-
-/** Why the throttler holds the queue back; null where there is none, or it does not. Its trouble holds nothing back. */
-function* throttling(config: QueueConfig, now: number): Part<string | null> {
-  if (!config.plugins.throttler) return null;
-  const { queueName: queue } = config;
-  const reply = yield* call({
-    method: "toBeThrottled",
-    plugin: "throttler",
-    queue,
-    key: `toBeThrottled:${queue}:${now}`,
-    args: { plain: [config] },
-  });
-  if (!reply.ok) return null;
-  const { throttle, dialog } = reply.value as { throttle: boolean; dialog: string };
-  return throttle ? dialog || "throttled" : null;
 }
 
 function* makeWorkers(world: World, config: QueueConfig, entry: PlanEntry, now: number): Run {
@@ -179,6 +165,7 @@ function makeCall(world: World, config: QueueConfig, entry: PlanEntry, chunk: Ch
   const jobs = chunk.PandaIDs.flatMap((id) => world.jobs.get(id) ?? []);
   const { jobType, resourceType, prodSourceLabel } = entry;
   const resourceTypes = world.instance.lists.get("resource_types.json")?.data;
+  const pandaQueue = cricEntry(world.instance.lists.get("panda_queues.json")?.data, queue);
   return {
     method: "makeWorker" as const,
     plugin: "workerMaker" as const,
@@ -192,6 +179,7 @@ function makeCall(world: World, config: QueueConfig, entry: PlanEntry, chunk: Ch
         prodSourceLabel,
         queue: config,
         ...(Array.isArray(resourceTypes) ? { resourceTypes } : {}),
+        ...(typeof pandaQueue === "object" && pandaQueue !== null ? { pandaQueue } : {}),
       },
     },
   };

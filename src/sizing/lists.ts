@@ -87,8 +87,8 @@ function entry(list: unknown, name: string): unknown {
   return dictionary.safeParse(list).data?.[name];
 }
 
-/** By name, else by CRIC's nickname. */
-function cricEntry(list: unknown, name: string): unknown {
+/** A queue's entry in CRIC's list, by name, else by its nickname there. */
+export function cricEntry(list: unknown, name: string): unknown {
   const all = dictionary.safeParse(list).data ?? {};
   return all[name] ?? Object.values(all).find((queue) => entry(queue, "nickname") === name);
 }

@@ -101,7 +101,7 @@ const limitInputs = ({ workers, cores, memory }: WorkerLimits): Inputs => ({
 function stopReason({ queue, throttled }: PlanInput, { cricStatus }: QueueFacts): string | null {
   if (!isActive(queue)) return "queueStatus";
   if (cricStatus && ["offline", "standby", "maintenance"].includes(cricStatus)) return `CRIC status ${cricStatus}`;
-  return throttled === null ? null : "throttler";
+  return throttled === null ? null : `throttler: ${throttled}`;
 }
 
 /**
@@ -169,7 +169,7 @@ function activateFactor({ queue, submitter }: PlanInput, facts: QueueFacts, row:
 }
 
 /** `nCoreFactor` of the submitter: a number, or numbers by job type and resource type. */
-function coreFactor(given: unknown, row: Row): number {
+export function coreFactor(given: unknown, row: Pick<Row, "jobType" | "resourceType">): number {
   const at = (of: unknown, ...keys: readonly string[]): unknown => {
     const key = keys.find((name) => typeof of === "object" && of !== null && Object.hasOwn(of, name));
     return key === undefined || typeof of !== "object" || of === null ? undefined : Reflect.get(of, key);

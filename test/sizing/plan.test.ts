@@ -40,7 +40,7 @@ describe("a queue whose order nobody gives", () => {
       [1, "maxNewWorkers"],
     ],
     ["offline", { queue: noJob({ queueStatus: "offline" }) }, [0, "queueStatus"]],
-    ["throttled", { queue: noJob(), throttled: "too many missed" }, [0, "throttler"]],
+    ["throttled", { queue: noJob(), throttled: "too many missed" }, [0, "throttler: too many missed"]],
     ["an order counts for nothing", { queue: noJob(), ordered: { "ANY/ANY": 1 } }, [5, "nQueueLimitWorker"]],
   ])("%s", (_name, given, expected) => {
     expect(numbers(planInput(given))).toEqual({ "ANY/PR": expected });
