@@ -34,13 +34,26 @@ function* settling(world: World, unsettled: Call, method: string, now: number): 
   return [{ type: "call.held", key, why: `${method} cannot say whether it took effect, and is not repeatable` }];
 }
 
+/**
+ * Workers of which this call decides: one that was not found in the batch system is submitted again by a call of its
+ * own, while this call still waits for what became of the others.
+ */
+function workersOf(world: World, { ctx }: Call): Worker[] {
+  const later = [...world.calls.values()].filter(
+    (other) => other.ctx.method === ctx.method && other.ctx.intendedAt > ctx.intendedAt,
+  );
+  const resubmitted = new Set(later.flatMap((other) => other.ctx.workerIDs));
+  return ctx.workerIDs.flatMap((id) => {
+    const worker = world.workers.get(id);
+    const isOpen = worker?.state.life === "submitting" || worker?.state.life === "held";
+    return worker && isOpen && !resubmitted.has(id) ? worker : [];
+  });
+}
+
 /** Asks the batch system which of the workers it knows by their keys. */
 function* findWorkers(world: World, unsettled: Call, now: number): Part<WindrowEvent[]> {
-  const { key, queue, workerIDs } = unsettled.ctx;
-  const workers = workerIDs.flatMap((id) => {
-    const worker = world.workers.get(id);
-    return worker && (worker.state.life === "submitting" || worker.state.life === "held") ? worker : [];
-  });
+  const { key, queue } = unsettled.ctx;
+  const workers = workersOf(world, unsettled);
   if (workers.length === 0) return [{ type: "call.settled", key, how: "found" }];
   const { methods: offered } = yield* traits(queue, "submitter");
   if (!offered.includes("find")) return unfindable(world, unsettled, workers);
@@ -55,7 +68,9 @@ function* findWorkers(world: World, unsettled: Call, now: number): Part<WindrowE
   const why = reply.ok ? "the batch system cannot say" : reply.why;
   const events: WindrowEvent[] = [];
   const unknown: Worker[] = [];
+  const still = workersOf(world, unsettled);
   workers.forEach((worker, i) => {
+    if (!still.includes(worker)) return;
     const answer = found[i];
     if (answer?.found === true) events.push(...submitted(world, adopted(worker, answer), true));
     else if (answer?.found === false) {

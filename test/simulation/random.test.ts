@@ -5,40 +5,15 @@
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { StoredRecord } from "../../src/log/record.ts";
-import { type Plan, type Simulated, simulate } from "./simulate.ts";
-import { isEnd, type Weather } from "./site.ts";
-
-const storm: Weather = {
-  later: 0.1,
-  fatal: 0.01,
-  throws: 0.02,
-  nonsense: 0.01,
-  silence: 0.01,
-  kills: 0.01,
-  again: 0.02,
-  slowest: 20,
-};
-const queues = {
-  ONE: { mapType: "OneToOne", ddmEndpointIn: "E" },
-  MANY: { mapType: "ManyToOne", ddmEndpointIn: "E", maker: { nJobsPerWorker: 4 } },
-  SPLIT: { mapType: "OneToMany", maker: { nWorkersPerJob: 3 } },
-  BLIND: { mapType: "OneToOne", blind: true },
-};
-
-const planOf = (seed: number): Plan => ({
-  seed,
-  weather: storm,
-  queues,
-  jobs: 12,
-  crashes: 4,
-  stormHours: 2,
-  hours: 9,
-});
+import { planOf } from "./plans.ts";
+import { jobsPerWorker, type Simulated, simulate } from "./simulate.ts";
+import { isEnd } from "./site.ts";
 
 /** Seeds of the run: WINDROW_SEEDS many from WINDROW_SEED on. */
 const first = Number(process.env["WINDROW_SEED"] ?? 1);
-const seeds = Array.from({ length: Number(process.env["WINDROW_SEEDS"] ?? 4) }, (_, i) => first + i);
+const seeds = Array.from({ length: Number(process.env["WINDROW_SEEDS"] ?? 3) }, (_, i) => first + i);
 
+const asJson = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 const textOf = ({ store }: Simulated): string =>
   JSON.stringify(store.shards.map((records: readonly StoredRecord[]) => records.map(({ hash }) => hash)));
 
@@ -55,8 +30,12 @@ describe("the engine in bad weather", () => {
     expect(done.anomalies).toEqual([]);
     expect(done.site.violations).toEqual([]);
     const open = [...done.site.jobs.values()].filter(({ status }) => !isEnd(status));
-    expect(open.map(({ PandaID, status }) => `${PandaID} is ${status}`)).toEqual([]);
-    expect(done.replayed).toEqual(done.live);
+    // Too few for a worker of many jobs: they wait for company, as in the original.
+    const alone = open.filter(({ queue }) => queue === "MANY");
+    expect(alone.length).toBeLessThan(jobsPerWorker);
+    const waiting = open.filter((job) => !alone.includes(job));
+    expect(waiting.map(({ PandaID, status }) => `${PandaID} is ${status}`)).toEqual([]);
+    expect(asJson(done.replayed)).toEqual(asJson(done.live));
   });
 
   it("the same seed gives the same log byte for byte", async () => {

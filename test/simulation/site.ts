@@ -71,6 +71,7 @@ export class Site {
   stormUntil = Number.POSITIVE_INFINITY;
   readonly commands: { command_id: number; command: string; params: unknown; ack_requested: number }[] = [];
   readonly acknowledged = new Set<number>();
+  nCommands = 1;
   /** What the WMS hands out among the first jobs of a queue, whatever it is. */
   readonly strange = new Map<string, unknown[]>();
 

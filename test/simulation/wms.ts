@@ -96,7 +96,20 @@ export class SimulatedWms implements Partial<Communicator> {
   }
 
   getCommands(n: number): Promise<WmsAnswer<never>> {
-    return this.#does(() => ({ ok: true, data: this.#site.commands.splice(0, n) as never }));
+    const site = this.#site;
+    return this.#does(() => {
+      // Rare, for it kills every worker of a queue.
+      if (site.strikes("kills")) {
+        const computingSite = [site.chance.pick([...site.jobs.values()]).queue];
+        const params = { status: "ALL", computingSite, computingElement: "ALL", submissionHost: "ALL" };
+        site.commands.push({ command_id: site.nCommands++, command: "KILL_WORKERS", params, ack_requested: 1 });
+      }
+      if (site.strikes("later")) {
+        const command = "REPORT_WORKER_STATS";
+        site.commands.push({ command_id: site.nCommands++, command, params: null, ack_requested: 1 });
+      }
+      return { ok: true, data: site.commands.splice(0, n) as never };
+    });
   }
 
   ackCommands(ids: readonly number[]): Promise<WmsAnswer<null>> {
