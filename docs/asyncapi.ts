@@ -10,10 +10,11 @@ import { z } from "zod";
 import {
   attributeSchemas,
   behindEvent,
-  behindSchema,
   dataSchemas,
+  endEvent,
   eventSchemas,
   type PublicKind,
+  placeSchema,
   publicKinds,
   topics,
 } from "../src/publish/messages.ts";
@@ -68,14 +69,20 @@ function messages(): Record<string, unknown> {
       payload: ref(`components/schemas/${schemaName(kind, "Event")}`),
     },
   ]);
-  const behind = {
-    name: behindEvent,
-    title: "Come again",
-    summary: `Sent as \`event: ${behindEvent}\` before the connection ends: the reader was too slow.`,
+  const place = (name: string, title: string, summary: string) => ({
+    name,
+    title,
+    summary: `\`event: ${name}\`: ${summary}`,
     contentType: "application/json",
-    payload: ref("components/schemas/behind"),
-  };
-  return { ...Object.fromEntries([...ofTopics, ...ofStream]), behind };
+    payload: ref("components/schemas/place"),
+  });
+  const behind = place(
+    behindEvent,
+    "Come again",
+    "the reader was too slow and has to come again; the connection ends.",
+  );
+  const end = place(endEvent, "The end", "the tip was reached, and the reader did not want to follow.");
+  return { ...Object.fromEntries([...ofTopics, ...ofStream]), behind, end };
 }
 
 function channels(): Record<string, unknown> {
@@ -90,7 +97,7 @@ function channels(): Record<string, unknown> {
       messages: { [`${kind}Step`]: ref(`components/messages/${kind}Step`) },
     },
   ]);
-  const sent = [...publicKinds.map((kind) => `${kind}StepSent`), "behind"];
+  const sent = [...publicKinds.map((kind) => `${kind}StepSent`), "behind", "end"];
   const stream = {
     address: "/api/v1/events",
     title: "All steps as server-sent events",
@@ -144,7 +151,7 @@ const schemas = (): Record<string, unknown> => ({
       [schemaName(kind, "Event"), jsonSchema(eventSchemas[kind])],
     ]),
   ),
-  behind: jsonSchema(behindSchema),
+  place: jsonSchema(placeSchema),
 });
 
 /** The whole of docs/asyncapi.yaml. */

@@ -5,7 +5,6 @@
  */
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
-import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import type { Call, Reply } from "./agents/agent.ts";
 import { ConfiguredPlugins } from "./calls.ts";
@@ -17,9 +16,12 @@ import { type Frozen, freeze } from "./frozen.ts";
 import { findSnapshot, type Snapshot, writeSnapshot } from "./log/snapshot.ts";
 import { openSqliteLog, type SqliteLog } from "./log/sqlite.ts";
 import type { Transition } from "./projection.ts";
+import type { Feed } from "./publish/feed.ts";
+import { liveSource } from "./publish/live.ts";
 import { Vault } from "./vault.ts";
 import { foldVersion } from "./version.ts";
-import { serveQueries } from "./web/queries.ts";
+import { type WebAddress, webAddressOf } from "./web/address.ts";
+import { type Answering, serveQueries } from "./web/queries.ts";
 import { type Engine, openEngine } from "./windrow.ts";
 
 export interface DaemonOptions {
@@ -30,6 +32,8 @@ export interface DaemonOptions {
   readonly logger: Logger;
   /** Accept a log whose tail anchor is missing or ahead, after a restore. */
   readonly trustTail?: boolean;
+  /** Address of a TCP port for subscribers; true: the usual one; absent: what section [windrow] says. */
+  readonly web?: string | true;
 }
 
 /** Starts a daemon. @throws ConfigError, LogRefused, LogHalted, PlacementRefused: each says what to do. */
@@ -48,7 +52,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 }
 
-async function startOn(log: SqliteLog, loaded: LoadedConfig, { configDir, logger }: DaemonOptions): Promise<Daemon> {
+async function startOn(log: SqliteLog, loaded: LoadedConfig, options: DaemonOptions): Promise<Daemon> {
+  const { configDir, logger } = options;
+  const web = webAddressOf(options.web, loaded.instance.windrow);
   const version = await foldVersion();
   const { snapshot, refused } = await findSnapshot(log.dir, log, version);
   for (const { file, why } of refused) logger.warn({ file }, `snapshot passed over: ${why}`);
@@ -60,8 +66,8 @@ async function startOn(log: SqliteLog, loaded: LoadedConfig, { configDir, logger
     instance: () => config.instance,
     queue: (name) => {
       const found = config.queues.find(({ queueName }) => queueName === name);
-      if (!found) throw new Error(`queue ${name} is not in the configuration any more`);
-      return found;
+      // One that was taken out is worked for until its jobs have ended, by what the log says of it.
+      return found ?? engine.world.queueConfig(name);
     },
     communicator: () => communicatorSection(config.instance),
     listSource: () => listSourceSection(config.instance),
@@ -71,6 +77,7 @@ async function startOn(log: SqliteLog, loaded: LoadedConfig, { configDir, logger
   });
   let records = 0;
   let daemon: Daemon | undefined;
+  let feed: Feed | undefined;
   const engine = await openEngine({
     log,
     plugins,
@@ -79,6 +86,7 @@ async function startOn(log: SqliteLog, loaded: LoadedConfig, { configDir, logger
     config,
     ...(snapshot ? { snapshot: snapshot as Snapshot & { readonly state: Frozen } } : {}),
     watch: (transition) => {
+      feed?.push(transition);
       const removing = followVault(vault, transition);
       removing?.catch((error: unknown) => logger.error(`secrets of a job are left behind: ${reasonOf(error)}`));
     },
@@ -88,7 +96,8 @@ async function startOn(log: SqliteLog, loaded: LoadedConfig, { configDir, logger
     },
   });
   vault.keepOnly((PandaID) => engine.world.jobs.has(PandaID));
-  const server = await serveQueries(log, () => engine.world);
+  const server = await answer(log, engine, version, logger, web);
+  feed = server.feed;
   logger.info(
     {
       log: log.dir,
@@ -109,11 +118,27 @@ async function startOn(log: SqliteLog, loaded: LoadedConfig, { configDir, logger
   return daemon;
 }
 
+/** Answers commands and subscribers; nothing happens before its feed can be given it. */
+async function answer(
+  log: SqliteLog,
+  engine: Engine,
+  version: string,
+  logger: Logger,
+  web: WebAddress | undefined,
+): Promise<Answering & { readonly feed: Feed }> {
+  const world = () => engine.world;
+  const events = liveSource(log, version, { world, cursors: () => engine.journal.cursors() });
+  const onError = (why: string): void => logger.error(`a stream of events broke: ${why}`);
+  const answering = await serveQueries(log.dir, { world, events, onError }, web);
+  if (answering.url) logger.info(`whoever gets to ${answering.url} may read events, status and histories`);
+  return { ...answering, feed: events.feed };
+}
+
 interface Parts {
   readonly log: SqliteLog;
   readonly engine: Engine;
   readonly plugins: ConfiguredPlugins;
-  readonly server: FastifyInstance;
+  readonly server: Answering;
   readonly version: string;
   readonly logger: Logger;
 }
@@ -121,6 +146,8 @@ interface Parts {
 export class Daemon {
   readonly engine: Engine;
   readonly logDir: string;
+  /** Of the TCP port, where there is one. */
+  readonly webUrl: string | undefined;
   readonly #parts: Parts;
   readonly #stopping = new AbortController();
   readonly #reload: () => Promise<void>;
@@ -130,6 +157,7 @@ export class Daemon {
     this.#parts = parts;
     this.engine = parts.engine;
     this.logDir = parts.log.dir;
+    this.webUrl = parts.server.url;
     this.#reload = reload;
   }
 

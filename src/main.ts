@@ -4,6 +4,7 @@
  */
 import { Command } from "commander";
 import { demoCommand } from "./cli/demo.ts";
+import { eventsCommand } from "./cli/events.ts";
 import { historyCommand } from "./cli/history.ts";
 import { pandaServerCommand } from "./cli/pandaServer.ts";
 import { runCommand } from "./cli/run.ts";
@@ -20,6 +21,7 @@ const program = new Command("windrow")
   .addCommand(runCommand())
   .addCommand(statusCommand())
   .addCommand(historyCommand())
+  .addCommand(eventsCommand())
   .addCommand(verifyCommand())
   .addCommand(pandaServerCommand());
 

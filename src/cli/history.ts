@@ -42,15 +42,16 @@ function historyText({ subject, steps, unchangedLooks }: History): string {
 }
 
 /** The part of the state that changed. */
-function turn({ before, after }: HistoryStep): string {
+export function turn({ before, after }: Pick<HistoryStep, "before" | "after">): string {
   if (before === after) return "";
+  if (before === "") return `-> ${after.split("|")[0]}`;
   const was = before.split("|");
   const is = after.split("|");
   return is.flatMap((state, i) => (state === was[i] ? [] : [`${was[i]} -> ${state}`])).join(", ");
 }
 
 /** What the event says, cut to what a line holds; `--json` has all of it. */
-function details({ says }: HistoryStep): string {
+export function details({ says }: Pick<HistoryStep, "says">): string {
   const texts = Object.entries(says).flatMap(([name, value]) => {
     if (value === null || value === "" || name === "params" || name === "config") return [];
     const text = typeof value === "object" ? JSON.stringify(value) : String(value);

@@ -6,6 +6,7 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import { ConfigError } from "../config/refusal.ts";
 import { PlacementRefused } from "../configure.ts";
 import { LogFault, LogHalted, LogRefused, SnapshotRefused } from "../log/faults.ts";
+import { PositionRefused } from "../publish/position.ts";
 
 /** 0: done. */
 export const exitCodes = {
@@ -21,7 +22,7 @@ export const exitCodes = {
 
 /** The text as people should see it, with the exit code. A bug keeps its stack. */
 export function failureOf(error: unknown): { readonly text: string; readonly code: number } {
-  if (error instanceof ConfigError || error instanceof PlacementRefused)
+  if (error instanceof ConfigError || error instanceof PlacementRefused || error instanceof PositionRefused)
     return { text: error.message, code: exitCodes.usage };
   if (error instanceof LogRefused) return { text: error.message, code: exitCodes.refused };
   if (error instanceof LogHalted || error instanceof LogFault || error instanceof SnapshotRefused)

@@ -11,6 +11,7 @@ interface RunOptions {
   readonly logLevel: Level;
   readonly trustTail?: true;
   readonly attached?: true;
+  readonly web?: string | true;
 }
 
 export function runCommand(): Command {
@@ -23,6 +24,7 @@ export function runCommand(): Command {
     )
     .option("--log-level <level>", "what is written to standard error: trace, debug, info, warn, error", "info")
     .option("--trust-tail", "accept a log whose tail anchor is missing or ahead, after a restore from a backup")
+    .option("--web [host:port]", "serve events, status and histories on a TCP port too; there is no login")
     .addOption(attachedOption())
     .addHelpText(
       "after",
@@ -31,7 +33,7 @@ export function runCommand(): Command {
     .action((options: RunOptions) => acting(() => run(options)));
 }
 
-async function run({ config, log, logLevel, trustTail, attached }: RunOptions): Promise<void> {
+async function run({ config, log, logLevel, trustTail, attached, web }: RunOptions): Promise<void> {
   const logger = pino({ level: logLevel }, pino.destination({ dest: 2, sync: true }));
   let daemon: Daemon | undefined;
   let stops = 0;
@@ -49,6 +51,7 @@ async function run({ config, log, logLevel, trustTail, attached }: RunOptions): 
     logger,
     ...(log === undefined ? {} : { logDir: log }),
     ...(trustTail ? { trustTail } : {}),
+    ...(web === undefined ? {} : { web }),
   });
   if (attached) whenParentEnds(stop);
   if (stops > 0) daemon.stop();

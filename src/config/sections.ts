@@ -242,9 +242,9 @@ const windrow = section({
   logDir: name.nullable().default(null),
   /** Records between two snapshots of a shard. */
   snapshotInterval: z.int({ error: "a whole number" }).min(1, { error: "at least 1" }).default(10_000),
-  /** Address of the user interface and its port. */
+  /** TCP port for subscribers; 0: none, since there is no login. */
   webHost: name.default("127.0.0.1"),
-  webPort: count.default(25_088),
+  webPort: count.default(0),
   /** `host:port,...` of Kafka; null: the embedded log. */
   kafkaBrokers: name.nullable().default(null),
   kafkaPrefix: name.default("windrow"),

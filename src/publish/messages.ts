@@ -122,7 +122,9 @@ export type PublicEvent = {
   readonly [K in PublicKind]: z.output<(typeof eventSchemas)[K]>;
 }[PublicKind];
 
-/** A subscriber that was too slow, or came back too late: it goes on from `from` with a new request. */
-export const behindSchema = z.strictObject({ from: z.string().describe("Position to come again from") });
-/** Its name in a stream of server-sent events. */
+/** Says where a new request goes on. */
+export const placeSchema = z.strictObject({ from: z.string().describe("Position to go on from") });
+/** Name, in a stream of server-sent events, of: the reader was too slow, or came too late, and has to come again. */
 export const behindEvent = "windrow.behind";
+/** Name of: the tip was reached, and the reader did not want to follow. */
+export const endEvent = "windrow.end";

@@ -40,7 +40,7 @@ export async function publish(
     } finally {
       ending.abort(); // the stream may be waiting for what comes next
     }
-    from = stream.position;
+    from = stream.position ?? from;
   }
 }
 

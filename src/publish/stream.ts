@@ -43,6 +43,12 @@ export interface Published {
   readonly position: string;
 }
 
+/** @throws PositionRefused where a running engine knows at once that its log has not come so far. */
+export function requireSound({ log, feed }: Source, from: From): void {
+  const places = feed?.now();
+  if (places) requireReached(from, log.shards, (shard) => places.get(shard)?.seq ?? 0);
+}
+
 /** Records after which others get their turn while the log is read. */
 const recordsATurn = 200;
 
@@ -54,17 +60,22 @@ export class EventStream implements AsyncIterable<Published> {
   #behind = false;
   /** The log was read to its tip, and nothing more is wanted. */
   #over = false;
+  /** The places are such that what follows them is what is wanted. */
+  #begun: boolean;
 
   constructor(source: Source, options: StreamOptions) {
     this.#source = source;
     this.#options = options;
     this.#wants = wanting(options.filter ?? {});
     if (options.from.kind === "position") this.#points = new Map(options.from.points);
+    this.#begun = options.from.kind === "position";
   }
 
-  /** Behind all that was given and all that was passed over. Empty places before the first event was looked for. */
-  get position(): string {
-    return encodePosition(this.#points);
+  /**
+   * Behind all that was given and all that was passed over; undefined as long as only the options say where it begins.
+   */
+  get position(): string | undefined {
+    return this.#begun ? encodePosition(this.#points) : undefined;
   }
 
   /** After the end: the reader was too slow for the feed and has to come again from `position`. */
@@ -76,12 +87,9 @@ export class EventStream implements AsyncIterable<Published> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Published> {
     const { feed, turns } = this.#source;
     const { from, signal } = this.#options;
-    if (feed) {
-      feed.start();
-      if (from.kind === "now") this.#points = feed.now();
-      const places = feed.now();
-      requireReached(from, this.#source.log.shards, (shard) => places.get(shard)?.seq ?? 0);
-    }
+    feed?.start();
+    if (feed && from.kind === "now") this.#points = feed.now();
+    requireSound(this.#source, from);
     if (!feed?.covers(this.#points) || from.kind === "time") {
       const leave = await turns?.take(signal);
       try {
@@ -94,6 +102,7 @@ export class EventStream implements AsyncIterable<Published> {
   }
 
   async *#fromFeed(feed: Feed): AsyncGenerator<Published> {
+    this.#begun = true;
     const events = feed.after(this.#points, this.#wants, this.#options);
     const { from } = this.#options;
     try {
@@ -104,7 +113,7 @@ export class EventStream implements AsyncIterable<Published> {
           return;
         }
         if (from.kind === "time" && Date.parse(value.time) < from.at) continue;
-        yield { event: value, position: this.position };
+        yield { event: value, position: encodePosition(this.#points) };
       }
     } finally {
       await events.return("done");
@@ -136,6 +145,7 @@ export class EventStream implements AsyncIterable<Published> {
         for (let shard = 0; shard < log.shards; shard++) this.#pass(shard, wholeRecord(records.seqOf(shard)));
         requireReached(from, log.shards, (shard) => records.seqOf(shard));
         isOld = false;
+        this.#begun = true;
         this.#over = !follow;
         if (!follow || feed?.covers(this.#points)) return;
         if (!feed) await tip.moved();
@@ -176,7 +186,8 @@ export class EventStream implements AsyncIterable<Published> {
     const event = cloudEventOf(told);
     const { shard, point } = placeOf(event.id);
     this.#pass(shard, point);
-    return { event, position: this.position };
+    this.#begun = true;
+    return { event, position: encodePosition(this.#points) };
   }
 
   /** A place is only ever moved forward. */

@@ -32,7 +32,7 @@ describe("a slow reader", () => {
     seen.push(...(await take(events, 1_000)));
     expect(slow.behind).toBe(true);
     expect(log.feed.readers).toBe(0);
-    const rest = await allOf(log.live, { from: slow.position });
+    const rest = await allOf(log.live, { from: slow.position! });
     expect([...idsOf(seen), ...idsOf(rest)].toSorted()).toEqual(idsOf(await allOf(log.stopped)).toSorted());
   });
 
@@ -44,7 +44,7 @@ describe("a slow reader", () => {
     await write(log, [1], "triggered");
     const seen = [...(await first), ...(await take(events, 1_000))];
     expect(slow.behind).toBe(true);
-    const rest = await allOf(log.live, { from: slow.position });
+    const rest = await allOf(log.live, { from: slow.position! });
     expect([...idsOf(seen), ...idsOf(rest)]).toEqual(idsOf(await allOf(log.stopped)));
   });
 });

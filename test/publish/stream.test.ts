@@ -139,7 +139,7 @@ describe("the stream of a log", () => {
 async function tipOf(source: Source): Promise<string> {
   const stream = streamOf(source, { filter: { types: ["none"] } });
   for await (const { event } of stream) throw new Error(event.id);
-  return stream.position;
+  return stream.position!;
 }
 
 describe("a stream that follows", () => {

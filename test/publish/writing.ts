@@ -4,6 +4,7 @@
  */
 import { parseEvents, type WindrowEvent } from "../../events/events.ts";
 import { type Journal, openJournal } from "../../src/log/journal.ts";
+import type { Log } from "../../src/log/log.ts";
 import { type MemoryStore, memoryStore, openMemoryLog } from "../../src/log/memory.ts";
 import { fold, type Transition } from "../../src/projection.ts";
 import { Feed, type RingSize } from "../../src/publish/feed.ts";
@@ -29,7 +30,7 @@ export function chapterOf(chapter: Chapter, n: number, queue: string): readonly 
 }
 
 export interface Writing {
-  readonly store: MemoryStore;
+  readonly log: Log;
   readonly journal: Journal<WindrowEvent>;
   readonly world: World;
   readonly feed: Feed;
@@ -43,10 +44,14 @@ export interface Writing {
   decide(shard: number, events: readonly WindrowEvent[]): Promise<void>;
 }
 
-/** An empty log with four shards; queues A and B are in shards 1 and 2. */
-export async function writing(size?: RingSize): Promise<Writing> {
+/** An empty log in memory, and its store. */
+export async function writing(size?: RingSize): Promise<Writing & { readonly store: MemoryStore }> {
   const store = memoryStore(4);
-  const log = openMemoryLog(store);
+  return { store, ...(await writingTo(openMemoryLog(store), size)) };
+}
+
+/** Begins an empty log with four shards; queues A and B are in shards 1 and 2. */
+export async function writingTo(log: Log, size?: RingSize): Promise<Writing> {
   const world = new World();
   const transitions: Transition[] = [];
   let now = start;
@@ -69,7 +74,7 @@ export async function writing(size?: RingSize): Promise<Writing> {
   await decide(0, configured({ A: {}, B: {} }).slice(0, 3));
   await decide(1, configured({ A: {} }).slice(-1));
   await decide(2, configured({ B: {} }).slice(-1));
-  return { store, journal, world, feed, stopped: { log }, live: { log, feed }, transitions, decide };
+  return { log, journal, world, feed, stopped: { log }, live: { log, feed }, transitions, decide };
 }
 
 /** Chapters of many jobs, odd ones in A and even ones in B, interleaved: all begin one after the other and go on so. */

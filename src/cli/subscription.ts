@@ -1,0 +1,134 @@
+/**
+ * The public events of a log directory for commands: from its daemon where one runs, else from the log itself. Both say
+ * the same. It must never hold the log open while it waits, or no daemon could start.
+ */
+import { existsSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { EventSourceParserStream } from "eventsource-parser/stream";
+import { Agent, request } from "undici";
+import { z } from "zod";
+import { LogRefused } from "../log/faults.ts";
+import { openSqliteLogReadOnly } from "../log/sqlite.ts";
+import type { Filter } from "../publish/filter.ts";
+import { readFrom } from "../publish/from.ts";
+import { snapshotsOf } from "../publish/live.ts";
+import { behindEvent, endEvent, eventSchemas } from "../publish/messages.ts";
+import { PositionRefused } from "../publish/position.ts";
+import { EventStream, type Published } from "../publish/stream.ts";
+import { foldVersion } from "../version.ts";
+import { socketOf } from "../web/socket.ts";
+
+export interface Subscribing {
+  /** As `readFrom` takes it. */
+  readonly from: string;
+  readonly filter: Filter;
+  /** Go on when the daemon stops, and with the next one, until the signal aborts. */
+  readonly follow: boolean;
+  readonly signal: AbortSignal;
+  /** Told when the daemon is waited for. */
+  readonly onWaiting: () => void;
+}
+
+/** A daemon that has just been started may listen a moment later. */
+const retryMs = 500;
+
+/** All events that are wanted. @throws PositionRefused, LogRefused, LogHalted */
+export async function* subscribed(logDir: string, subscribing: Subscribing): AsyncGenerator<Published> {
+  const { follow, signal, onWaiting } = subscribing;
+  let from = subscribing.from;
+  let isWaiting = false;
+  for (let isFirst = true; !signal.aborted; isFirst = false) {
+    const answer = await connect(logDir, { ...subscribing, from });
+    if (answer) {
+      isWaiting = false;
+      const back = yield* received(answer.body, from);
+      await answer.close();
+      from = back.from;
+      if (back.how === "end") return;
+      if (back.how === "behind") continue;
+    } else if (isFirst || !follow) {
+      const tip = yield* fromStopped(logDir, { ...subscribing, from });
+      if (!follow) return;
+      from = tip ?? from;
+    }
+    if (!isWaiting && follow) onWaiting();
+    isWaiting = true;
+    await pause(retryMs, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Reads the log to its tip. Gives the position there. */
+async function* fromStopped(
+  logDir: string,
+  { from, filter, follow, signal }: Subscribing,
+): AsyncGenerator<Published, string | undefined> {
+  const log = await openSqliteLogReadOnly(logDir).catch((error: unknown) => {
+    // A daemon is just starting or stopping: who follows waits for it.
+    if (follow && error instanceof LogRefused && error.code === "busy") return undefined;
+    throw error;
+  });
+  if (!log) return undefined;
+  try {
+    const source = { log, snapshot: snapshotsOf(log, await foldVersion()) };
+    const stream = new EventStream(source, { from: readFrom(from), filter, follow: false, signal });
+    yield* stream;
+    return stream.position;
+  } finally {
+    await log.close();
+  }
+}
+
+interface Connection {
+  readonly body: ReadableStream<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** undefined where nobody listens: a killed daemon leaves its socket behind. */
+async function connect(logDir: string, { from, filter, follow, signal }: Subscribing): Promise<Connection | undefined> {
+  const socketPath = socketOf(logDir);
+  if (!existsSync(socketPath)) return undefined;
+  // The daemon gives a sign of life every few seconds.
+  const dispatcher = new Agent({ connect: { socketPath }, bodyTimeout: 60_000 });
+  const query = new URLSearchParams({ from, follow: String(follow) });
+  for (const type of filter.types ?? []) query.append("type", type);
+  for (const queue of filter.queues ?? []) query.append("queue", queue);
+  try {
+    const { statusCode, body } = await request(`http://daemon/api/v1/events?${query}`, { dispatcher, signal });
+    if (statusCode === 200) return { body: webStreamOf(body), close: () => dispatcher.destroy() };
+    throw new PositionRefused(z.looseObject({ message: z.string() }).parse(await body.json()).message);
+  } catch (error) {
+    await dispatcher.destroy();
+    const code = error instanceof Error && "code" in error ? error.code : "";
+    if (signal.aborted || code === "ECONNREFUSED" || code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** undici's bodies are Node's streams. */
+const webStreamOf = (body: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> => ReadableStream.from(body);
+
+const anyEvent = z.union([eventSchemas.job, eventSchemas.fileGroup, eventSchemas.worker]);
+
+/** Where it goes on, and how the connection ended: as the daemon said, or somehow. */
+interface Back {
+  readonly from: string;
+  readonly how: "behind" | "end" | "broken";
+}
+
+/** Events until the connection ends. */
+async function* received(body: ReadableStream<Uint8Array>, begin: string): AsyncGenerator<Published, Back> {
+  let from = begin;
+  const text = body.pipeThrough(new TextDecoderStream());
+  try {
+    for await (const { id, event, data } of text.pipeThrough(new EventSourceParserStream())) {
+      from = id ?? from;
+      if (event === behindEvent) return { from, how: "behind" };
+      if (event === endEvent) return { from, how: "end" };
+      yield { event: anyEvent.parse(JSON.parse(data)), position: from };
+    }
+  } catch (error) {
+    if (error instanceof z.ZodError) throw error;
+    // A daemon that stops or is killed breaks the connection; the log says the rest.
+  }
+  return { from, how: "broken" };
+}
