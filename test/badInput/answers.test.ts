@@ -1,7 +1,7 @@
 /**
  * Plug-ins that answer what they must not, each in a queue beside a good one. Every time there is one clear reason in
- * the log that names the place, the good queue's jobs come to their ends, nothing of the other is lost, no machine meets
- * an event that it does not know, and the log gives the same World again.
+ * the log that names the place, the good queue's jobs come to their ends, nothing of the other is lost, no machine
+ * meets an event that it does not know, and the log gives the same World again.
  */
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -86,7 +86,10 @@ describe("an answer that is none", () => {
 });
 
 it("a submission without an answer within its deadline is asked for by its key, and made again", async () => {
-  const { good, events, anomalies, violations, world } = await run({ ...of("submitter", "submitWorkers"), bend: "silent" });
+  const { good, events, anomalies, violations, world } = await run({
+    ...of("submitter", "submitWorkers"),
+    bend: "silent",
+  });
   expect(good).toEqual(["finished", "finished", "finished"]);
   const types = new Set(events.map(({ type }) => type));
   expect(types).toContain("call.timedOut");
