@@ -9,6 +9,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     pool: "forks",
+    // One Kafka broker for all who ask for it; it starts when the first test does.
+    globalSetup: ["test/broker/global.ts"],
     // A focused test hides all others: never let one through unseen, on a developer's machine neither.
     allowOnly: false,
   },

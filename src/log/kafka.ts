@@ -1,25 +1,19 @@
-/// <reference path="./kafkajs.d.ts" />
 /**
  * Kafka through kafkajs 2.2.4, the only file of the log that imports it. The library is used as little as can be: its
  * connections and its encoding, and none of its producer, consumer, groups, transactions or retries, which lose records
  * silently or come to dead ends (reliability 1.2). After a failure the connections are thrown away rather than mended.
  * It must never send a batch twice by itself, nor answer from what it merely remembers.
  */
+/// <reference path="./kafkajs.d.ts" />
 import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { ConfigResourceTypes, type ISocketFactory, Kafka, type KafkaConfig, type SASLOptions } from "kafkajs";
+import { type ISocketFactory, Kafka, type KafkaConfig, type SASLOptions } from "kafkajs";
 import Cluster from "kafkajs/src/cluster/index.js";
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
-import {
-  type Ends,
-  type Fetched,
-  type KafkaClient,
-  KafkaTrouble,
-  type Position,
-  type TopicPlan,
-} from "./kafkaClient.ts";
+import { type Ends, type KafkaClient, KafkaTrouble, type Position, type TopicPlan } from "./kafkaClient.ts";
+import { fetchedOf, messageOf } from "./kafkaMessage.ts";
 import type { KafkaSecurity, Sasl } from "./kafkaSettings.ts";
-import type { StoredRecord } from "./record.ts";
+import { isAnswer, troubleOf } from "./kafkaTrouble.ts";
 
 export interface KafkaOptions {
   readonly brokers: readonly string[];
@@ -29,13 +23,13 @@ export interface KafkaOptions {
   readonly requestMs: number;
 }
 
-/** The header that carries a record's hash. */
-const hashHeader = "hash";
 const connectMs = 5000;
 /** Bytes of one fetch, and of one partition in it. */
 const fetchBytes = 8 << 20;
 const partitionBytes = 2 << 20;
 const readUncommitted = 0;
+/** What DescribeConfigs calls a topic; the library's name for it is out of reach of an ES import. */
+const topicResource = 2;
 
 // The library arms a timer of 1 ms for ever on each idle connection, which costs 4 % of a core (reliability 1.2, 16).
 const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
@@ -154,23 +148,6 @@ function saslOf(sasl: Sasl): SASLOptions {
   return { mechanism: "oauthbearer", oauthBearerProvider: async () => ({ value: await token() }) };
 }
 
-/** The error that the library wrapped, perhaps more than once. */
-function rootOf(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error));
-  return error.cause instanceof Error ? rootOf(error.cause) : error;
-}
-
-const isAnswer = (error: unknown): boolean => "type" in rootOf(error);
-
-function troubleOf(error: unknown): KafkaTrouble {
-  if (error instanceof KafkaTrouble) return error;
-  const root = rootOf(error);
-  const named = "type" in root && typeof root.type === "string" ? root.type : undefined;
-  const code = named ?? ("code" in root && typeof root.code === "string" ? root.code : root.name);
-  const retriable = !("retriable" in root && root.retriable === false);
-  return new KafkaTrouble(code, root.message, retriable);
-}
-
 /** A client for one topic. It connects at the first call. */
 export function connectKafka(options: KafkaOptions): KafkaClient {
   const { topic } = options;
@@ -249,7 +226,7 @@ function administration(options: KafkaOptions): Pick<KafkaClient, "describe" | "
         const partitions = known.topics[0]?.partitions ?? [];
         const { resources } = await admin.describeConfigs({
           includeSynonyms: false,
-          resources: [{ type: ConfigResourceTypes.TOPIC, name: topic }],
+          resources: [{ type: topicResource, name: topic }],
         });
         const entries = resources[0]?.configEntries ?? [];
         const ordered = partitions.toSorted((a, b) => a.partitionId - b.partitionId);
@@ -299,29 +276,4 @@ async function endsOf(cluster: Cluster, topic: string, partitions: readonly numb
       );
     }),
   );
-}
-
-function messageOf({ bytes, hash }: StoredRecord) {
-  const value = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { key: null, value, headers: { [hashHeader]: Buffer.from(hash) } };
-}
-
-type Messages = Awaited<
-  ReturnType<Awaited<ReturnType<Cluster["findBroker"]>>["fetch"]>
->["responses"][0]["partitions"][0]["messages"];
-
-/** Records from the offset on: a broker gives whole batches, so older ones may come first. */
-function fetchedOf(partition: number, messages: Messages, from: number): Fetched {
-  const records: { offset: number; record: StoredRecord }[] = [];
-  let next = from;
-  for (const { offset: text, value, headers, isControlRecord } of messages) {
-    const offset = Number(text);
-    if (offset < from) continue;
-    next = offset + 1;
-    if (isControlRecord) continue;
-    const hash = headers[hashHeader];
-    // A message of somebody else has no hash: it stays in its place, and admit() halts there.
-    records.push({ offset, record: { bytes: value ?? new Uint8Array(), hash: hash?.toString() ?? "" } });
-  }
-  return { partition, records, next };
 }

@@ -3,11 +3,11 @@
  * leads. There is no consumer group: the offsets are ours, and nobody takes a partition away. It must never pass over a
  * record; where the log does not have the offset that comes next, that shard halts.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { LogHalted } from "./faults.ts";
 import { type KafkaClient, KafkaTrouble } from "./kafkaClient.ts";
 import type { KafkaShard } from "./kafkaShard.ts";
 import type { Deliver } from "./log.ts";
+import { rest } from "./rest.ts";
 
 const pollMs = 500;
 const firstPauseMs = 50;
@@ -50,7 +50,7 @@ async function follow({ client, shards, deliver, notice }: Following, signal: Ab
     if (pause === 0) notice(`Kafka cannot be read: ${trouble.message} (${trouble.code}). Trying again`);
     if (trouble.code === "OFFSET_OUT_OF_RANGE") await haltLost(client, shards).catch(() => undefined);
     pause = Math.min(Math.max(2 * pause, firstPauseMs), longestPauseMs);
-    await sleep(pause, undefined, { signal }).catch(() => undefined); // stopped: the loop sees it
+    await rest(pause, signal);
   }
 }
 

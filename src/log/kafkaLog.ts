@@ -1,10 +1,9 @@
 /**
- * The log on Kafka, for when one machine is not enough: the journal topic `<prefix>.journal`, one partition a shard, one
- * message a record (value: its bytes; header `hash`: their SHA-256). Offsets are Kafka's own, so they may skip where a
- * control record lies. It must never answer about the end of a shard from memory, nor acknowledge what it has not read
- * back.
+ * The log on Kafka, for when one machine is not enough: the journal topic `<prefix>.journal`, one partition a shard,
+ * one message a record (value: its bytes; header `hash`: their SHA-256). Offsets are Kafka's own, so they may skip
+ * where a control record lies. It must never answer about the end of a shard from memory, nor acknowledge what it has
+ * not read back.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import { LogFault, LogHalted, LogRefused } from "./faults.ts";
 import { connectKafka } from "./kafka.ts";
 import { type Ends, type KafkaClient, KafkaTrouble } from "./kafkaClient.ts";
@@ -14,6 +13,7 @@ import { KafkaShard } from "./kafkaShard.ts";
 import { journalOf, openTopic } from "./kafkaTopic.ts";
 import type { Deliver, Log } from "./log.ts";
 import { maxRecordBytes, type StoredRecord } from "./record.ts";
+import { rest } from "./rest.ts";
 
 export interface KafkaLogOptions {
   /** Shards of a new log (32 if not given); for an existing log the number it must have. */
@@ -47,7 +47,7 @@ export async function openOn(client: KafkaClient, address: KafkaAddress, options
     const topic = await openTopic(client, address, { shards, readOnly });
     const numbers = Array.from({ length: topic.shards }, (_, shard) => shard);
     // The brokers may not have heard of a new topic yet.
-    const ends = await insist(() => client.ends(numbers), giveUpMs);
+    const ends = await insist(() => client.ends(numbers), giveUpMs, new AbortController().signal);
     const writing = { client, maxBatchBytes: topic.maxBatchBytes, giveUpMs };
     const made = numbers.map((shard) => new KafkaShard(shard, ends.get(shard)?.end ?? 0, writing));
     return new KafkaLog({ client, shards: made, topic: journalOf(address.prefix), readOnly, giveUpMs, notice });
@@ -72,7 +72,7 @@ function refusalOf({ code, message }: KafkaTrouble, { brokers, prefix }: KafkaAd
 }
 
 /** Asks until there is an answer that is no passing trouble. @throws KafkaTrouble if there is none in time. */
-async function insist<T>(ask: () => Promise<T>, giveUpMs: number, signal?: AbortSignal): Promise<T> {
+async function insist<T>(ask: () => Promise<T>, giveUpMs: number, signal: AbortSignal): Promise<T> {
   const until = performance.now() + giveUpMs;
   for (let pause = 50; ; pause = Math.min(2 * pause, 1000)) {
     try {
@@ -80,7 +80,7 @@ async function insist<T>(ask: () => Promise<T>, giveUpMs: number, signal?: Abort
     } catch (error) {
       if (!(error instanceof KafkaTrouble) || !error.retriable || performance.now() + pause > until) throw error;
     }
-    await sleep(pause, undefined, signal ? { signal } : {});
+    await rest(pause, signal);
   }
 }
 

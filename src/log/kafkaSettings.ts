@@ -161,7 +161,8 @@ function tokenOf(given: Properties): () => Promise<string> {
     // Each broker connection authenticates by itself: they share a token for most of its life.
     if (performance.now() < held.until) return held.token;
     const body = new URLSearchParams({ grant_type: "client_credentials", ...(scope === undefined ? {} : { scope }) });
-    const authorization = `Basic ${Buffer.from(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`).toString("base64")}`;
+    const login = `${encodeURIComponent(id)}:${encodeURIComponent(secret)}`;
+    const authorization = `Basic ${Buffer.from(login).toString("base64")}`;
     const answer = await fetch(url, { method: "POST", body, headers: { authorization } });
     if (!answer.ok) throw new Error(`${url} answers ${answer.status} to the request for a token`);
     const { access_token, expires_in } = granted.parse(await answer.json());

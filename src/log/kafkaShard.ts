@@ -1,14 +1,15 @@
 /**
  * One shard of a Kafka log in writing: batches go out one at a time, and an append counts only when its bytes were read
- * back. An attempt whose outcome is unknown is followed by the same bytes again, which admit() drops where they are there
- * twice. It must never send a batch while the one before may still be repeated, and nothing at all after it gave up: a
- * record behind a missing one would halt the shard for ever.
+ * back. An attempt whose outcome is unknown is followed by the same bytes again, which admit() drops where they are
+ * there twice. It must never send a batch while the one before may still be repeated, and nothing at all after it gave
+ * up: a record behind a missing one would halt the shard for ever.
  */
 import { LogFault, type LogHalted } from "./faults.ts";
 import { type Fetched, type KafkaClient, KafkaTrouble } from "./kafkaClient.ts";
 import { messageOverhead } from "./kafkaTopic.ts";
 import type { Deliver } from "./log.ts";
 import type { StoredRecord } from "./record.ts";
+import { rest } from "./rest.ts";
 
 /** What all shards of a log share. */
 export interface Writing {
@@ -47,7 +48,7 @@ export class KafkaShard {
   #halted: LogHalted | undefined;
   #trouble = "no answer";
   #watch: NodeJS.Timeout | undefined;
-  #pause: { readonly timer: NodeJS.Timeout; readonly end: () => void } | undefined;
+  readonly #ended = new AbortController();
   readonly #readers = new Set<{ readonly offset: number; readonly resolve: () => void }>();
 
   constructor(shard: number, position: number, writing: Writing) {
@@ -116,7 +117,7 @@ export class KafkaShard {
       append.reject(this.#fault);
     }
     this.#unwatch();
-    this.#pause?.end();
+    this.#ended.abort();
   }
 
   halt(why: LogHalted): void {
@@ -162,7 +163,7 @@ export class KafkaShard {
         this.#trouble = `${error.message} (${error.code})`;
         if (!error.retriable) throw this.#unknown();
       }
-      await this.#rest(pause);
+      await rest(pause, this.#ended.signal);
     }
   }
 
@@ -215,17 +216,5 @@ export class KafkaShard {
     const count = this.#sent.length + this.#waiting.length;
     const about = `shard ${this.shard}: ${count} records were sent to Kafka and did not come back: ${this.#trouble}`;
     return new LogFault("unknown", `${about}. They may be in the log: start again, which reads it.`);
-  }
-
-  #rest(ms: number): Promise<void> {
-    if (this.#fault !== undefined) return Promise.resolve();
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(this.#pause?.timer);
-        this.#pause = undefined;
-        resolve();
-      };
-      this.#pause = { timer: setTimeout(end, ms), end };
-    });
   }
 }

@@ -1,0 +1,26 @@
+/**
+ * What went wrong in the client library, in the words of kafkaClient.ts. It must never make a passing trouble of a
+ * lasting one, or the other way round: the first is tried again, the second stops a shard.
+ */
+import { KafkaTrouble } from "./kafkaClient.ts";
+
+/** The error that the library wrapped, perhaps more than once. */
+function rootOf(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  return error.cause instanceof Error ? rootOf(error.cause) : error;
+}
+
+/** Whether a broker answered with an error, rather than not at all. */
+export const isAnswer = (error: unknown): boolean => "type" in rootOf(error);
+
+/** The trouble that an error of the library is. */
+export function troubleOf(error: unknown): KafkaTrouble {
+  if (error instanceof KafkaTrouble) return error;
+  const root = rootOf(error);
+  const named = "type" in root && typeof root.type === "string" ? root.type : undefined;
+  const code = named ?? ("code" in root && typeof root.code === "string" ? root.code : root.name);
+  // Trying again mends no bug, neither ours nor the library's.
+  const bug = ["TypeError", "ReferenceError", "RangeError", "SyntaxError"].includes(root.name);
+  const retriable = !bug && !("retriable" in root && root.retriable === false);
+  return new KafkaTrouble(code, root.message, retriable);
+}

@@ -1,0 +1,129 @@
+/** Addresses of Kafka logs, and client properties as a way in: what is taken, and what is refused in which words. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { parseKafkaAddress, readKafkaSecurity, securityOf } from "../../src/log/kafkaSettings.ts";
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "windrow-kafka-"));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+describe("an address", () => {
+  it.each([
+    ["kafka://a.example:9092/windrow", { brokers: ["a.example:9092"], prefix: "windrow", replication: 3 }],
+    ["kafka://a:1,10.0.0.2:2/x.y-z?replication=1", { brokers: ["a:1", "10.0.0.2:2"], prefix: "x.y-z", replication: 1 }],
+  ])("%s", (text, parts) => expect(parseKafkaAddress(text)).toEqual(parts));
+
+  it.each([
+    ["kafka://a/p", /`a` is not a host name/],
+    ["kafka://[::1]:9092/p", /`\[::1\]:9092` is not a host name/],
+    ["kafka://a:1", /the prefix is letters/],
+    ["kafka://a:1/p/q", /the prefix is letters/],
+    ["kafka://a:1/p?replication=no", /replication is a whole number/],
+    ["kafka://a:1/p?acks=0", /there is no option `acks`/],
+    ["kafka://user:password@a:1/p", /is not a host name/],
+  ])("%s is refused", (text, why) => expect(() => parseKafkaAddress(text)).toThrow(why));
+});
+
+describe("client properties", () => {
+  it("give SASL over TLS, with certificates read from their files", async () => {
+    writeFileSync(join(dir, "ca.pem"), "the authority");
+    const file = join(dir, "client.properties");
+    const lines = [
+      "# as for kcat",
+      "security.protocol=SASL_SSL",
+      `ssl.ca.location=${join(dir, "ca.pem")}`,
+      "sasl.mechanism = SCRAM-SHA-256",
+      "sasl.username=harvester",
+      'sasl.password="a b#c=d"',
+    ];
+    writeFileSync(file, lines.join("\n"));
+    expect(await readKafkaSecurity(file)).toEqual({
+      clientId: "windrow",
+      tls: { ca: "the authority" },
+      sasl: { mechanism: "scram-sha-256", username: "harvester", password: "a b#c=d" },
+    });
+  });
+
+  it("give certificates on both sides", async () => {
+    for (const name of ["cert", "key"]) writeFileSync(join(dir, name), name);
+    const properties = { "ssl.certificate.location": join(dir, "cert"), "ssl.key.location": join(dir, "key") };
+    expect(await securityOf({ "security.protocol": "ssl", ...properties, "ssl.key.password": "x" })).toEqual({
+      clientId: "windrow",
+      tls: { cert: "cert", key: "key", passphrase: "x" },
+    });
+  });
+
+  const sasl = { "security.protocol": "sasl_ssl", "sasl.mechanism": "oauthbearer" };
+  const refused: readonly (readonly [Record<string, string>, RegExp])[] = [
+    [{}, /security.protocol/],
+    [{ "security.protocol": "tls" }, /security.protocol/],
+    [{ "security.protocol": "plaintext", "sasl.username": "a" }, /sasl.username has no meaning with .*plaintext/],
+    [{ "security.protocol": "sasl_plaintext", "ssl.ca.location": "a" }, /ssl.ca.location has no meaning/],
+    [{ "security.protocol": "ssl", "ssl.key.location": "a" }, /come together/],
+    [{ "security.protocol": "ssl", "enable.ssl.certificate.verification": "false" }, /enable.ssl/],
+    [{ "security.protocol": "sasl_ssl" }, /sasl.mechanism is missing/],
+    [{ ...sasl, "sasl.mechanism": "plain", "sasl.username": "a" }, /sasl.password is missing/],
+    [{ ...sasl, "sasl.mechanism": "gssapi" }, /sasl.mechanism/],
+    [sasl, /token.endpoint.url is missing/],
+    [
+      { ...sasl, "sasl.oauthbearer.token.endpoint.url": "https://iam/token" },
+      /client.id or .*client.secret is missing/,
+    ],
+  ];
+  it.each(refused)("%j are refused", async (properties, why) => {
+    await expect(securityOf(properties)).rejects.toThrow(why);
+  });
+
+  it("name the file that cannot be used, and no secret in it", async () => {
+    const file = join(dir, "client.properties");
+    await expect(readKafkaSecurity(file)).rejects.toMatchObject({ name: "LogRefused", code: "misconfigured" });
+    writeFileSync(file, "security.protocol=plaintext\nsasl.password=hush");
+    await expect(readKafkaSecurity(file)).rejects.toThrow(/client.properties: (?!.*hush)/);
+  });
+
+  it("exchange client credentials for a token, and keep it for most of its life", async () => {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      let body = "";
+      request.on("data", (part) => {
+        body += part;
+      });
+      request.on("end", () => {
+        asked.push(`${request.headers.authorization} ${body}`);
+        response.setHeader("content-type", "application/json");
+        response.end(JSON.stringify({ access_token: `token ${asked.length}`, expires_in: 3600 }));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : 0;
+    const { sasl: way } = await securityOf({
+      ...sasl,
+      "sasl.oauthbearer.token.endpoint.url": `http://127.0.0.1:${port}/token`,
+      "sasl.oauthbearer.client.id": "id",
+      "sasl.oauthbearer.client.secret": "s:t",
+      "sasl.oauthbearer.scope": "kafka",
+    });
+    if (way?.mechanism !== "oauthbearer") throw new Error("no bearer token");
+    expect([await way.token(), await way.token()]).toEqual(["token 1", "token 1"]);
+    const basic = Buffer.from("id:s%3At").toString("base64");
+    expect(asked).toEqual([`Basic ${basic} grant_type=client_credentials&scope=kafka`]);
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  it("read a token from a file each time, since somebody else keeps it fresh", async () => {
+    const url = { "sasl.oauthbearer.token.endpoint.url": `file://${join(dir, "token")}` };
+    const { sasl: way } = await securityOf({ ...sasl, ...url });
+    if (way?.mechanism !== "oauthbearer") throw new Error("no bearer token");
+    for (const token of ["one", "two"]) {
+      writeFileSync(join(dir, "token"), `${token}\n`);
+      expect(await way.token()).toBe(token);
+    }
+  });
+});
