@@ -6,6 +6,7 @@ import { Command } from "commander";
 import { demoCommand } from "./cli/demo.ts";
 import { eventsCommand } from "./cli/events.ts";
 import { historyCommand } from "./cli/history.ts";
+import { logCommand } from "./cli/log.ts";
 import { pandaServerCommand } from "./cli/pandaServer.ts";
 import { runCommand } from "./cli/run.ts";
 import { statusCommand } from "./cli/status.ts";
@@ -23,6 +24,7 @@ const program = new Command("windrow")
   .addCommand(historyCommand())
   .addCommand(eventsCommand())
   .addCommand(verifyCommand())
+  .addCommand(logCommand())
   .addCommand(pandaServerCommand());
 
 await program.parseAsync();

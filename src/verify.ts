@@ -6,10 +6,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { parseEvents, type WindrowEvent } from "../events/events.ts";
 import { canonical, type Frozen, freeze } from "./frozen.ts";
+import { isKafkaAddress } from "./log/kafkaSettings.ts";
 import type { Log } from "./log/log.ts";
+import { openLogToRead } from "./log/open.ts";
 import { type Cursors, countAll, ShardReader } from "./log/replay.ts";
-import { findSnapshot, type Snapshot } from "./log/snapshot.ts";
-import { openSqliteLogReadOnly } from "./log/sqlite.ts";
+import { type FoundSnapshot, findSnapshot, type Snapshot } from "./log/snapshot.ts";
 import { fold } from "./projection.ts";
 import { foldVersion } from "./version.ts";
 import { type Anomaly, World } from "./world.ts";
@@ -17,6 +18,7 @@ import { type Anomaly, World } from "./world.ts";
 /** What was verified, in numbers. */
 export interface Verification {
   readonly ok: boolean;
+  /** Directory of the log, or its address. */
   readonly dir: string;
   readonly shards: number;
   /** Records in the log; `discarded` of them do not count (duplicates, fenced owners). */
@@ -39,9 +41,11 @@ export interface Verification {
 /** @throws LogRefused where the log cannot be opened, LogHalted where chain, anchor or an event is damaged. */
 export async function verifyLog(dir: string, progress: (records: number, of: number) => void): Promise<Verification> {
   const began = performance.now();
-  const log = await openSqliteLogReadOnly(dir);
+  const log = await openLogToRead(dir);
   try {
-    const { snapshot, refused } = await findSnapshot(dir, log, await foldVersion());
+    // Snapshots of a log on Kafka lie beside its daemon.
+    const none: FoundSnapshot = { refused: [] };
+    const { snapshot, refused } = isKafkaAddress(dir) ? none : await findSnapshot(dir, log, await foldVersion());
     const replayed = await replayInTwo(log, snapshot, progress);
     const { world } = replayed;
     return {

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { Agent, request } from "undici";
 import { LogRefused } from "../log/faults.ts";
 import type { Log } from "../log/log.ts";
-import { openSqliteLogReadOnly } from "../log/sqlite.ts";
+import { openLogToRead } from "../log/open.ts";
 import { socketOf } from "../web/socket.ts";
 
 /** What `path` of the daemon's socket answers, or `read` of the stopped log. @throws LogRefused, LogHalted */
@@ -15,7 +15,7 @@ export async function ask<T>(logDir: string, path: string, read: (log: Log) => P
     const answer = await askDaemon<T>(socket, path);
     if (answer) return answer.value;
   }
-  const log = await openSqliteLogReadOnly(logDir);
+  const log = await openLogToRead(logDir);
   try {
     return await read(log);
   } finally {

@@ -10,7 +10,7 @@ export function historyCommand(): Command {
     .description("every step of a job or worker with what was answered, read off the log")
     .addArgument(new Argument("<kind>", "whose life").choices(["job", "worker"]))
     .argument("<id>", "PandaID or workerID", number)
-    .argument("<dir>", "directory of the log")
+    .argument("<log>", "directory of the log, or kafka://HOST:PORT[,HOST:PORT]/PREFIX")
     .option("--json", "one JSON object")
     .action((kind: "job" | "worker", id: number, dir: string, { json }: { json?: true }) =>
       acting(async () => {

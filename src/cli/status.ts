@@ -8,7 +8,7 @@ import { acting, instant, print, printJson, table } from "./output.ts";
 export function statusCommand(): Command {
   return new Command("status")
     .description("queues with their jobs and workers by state, what is in trouble, what waits for you")
-    .argument("<dir>", "directory of the log")
+    .argument("<log>", "directory of the log, or kafka://HOST:PORT[,HOST:PORT]/PREFIX")
     .option("--json", "one JSON object")
     .action((dir: string, { json }: { json?: true }) =>
       acting(async () => {

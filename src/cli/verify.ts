@@ -1,13 +1,13 @@
 /** `windrow verify DIR`: is the log whole, and does replaying it give what the snapshot says? */
-import { stderr } from "node:process";
 import { Command } from "commander";
 import { type Verification, verifyLog } from "../verify.ts";
 import { acting, exitCodes, print, printJson } from "./output.ts";
+import { progressLine } from "./progress.ts";
 
 export function verifyCommand(): Command {
   return new Command("verify")
     .description("check a stopped log: hash chain, tail anchor, every event, and that replay equals the last snapshot")
-    .argument("<dir>", "directory of the log")
+    .argument("<log>", "directory of the log, or kafka://HOST:PORT[,HOST:PORT]/PREFIX")
     .option("--json", "one JSON object")
     .addHelpText(
       "after",
@@ -21,18 +21,6 @@ export function verifyCommand(): Command {
         else print(verificationText(verification));
       }),
     );
-}
-
-/** Progress in place on a terminal, nothing elsewhere. */
-function progressLine(): (records: number, of: number) => void {
-  if (!stderr.isTTY) return () => undefined;
-  let shown = 0;
-  return (records, of) => {
-    const now = performance.now();
-    if (records < of && now - shown < 100) return;
-    shown = now;
-    stderr.write(records < of ? `\r${records} of ${of} records` : "\r\u001b[K");
-  };
 }
 
 /** The verification in words and numbers. */
