@@ -122,8 +122,8 @@ describe.skipIf(skipped !== "")(`a whole run against panda-server${skipped}`, ()
     expect(jobOf(single[1]?.id)).toMatchObject({ status: "failed", ddm_error: 200 });
   });
 
-  test("a job whose payload fails says why", () => {
-    expect(jobOf(single[2]?.id)).toMatchObject({ status: "failed", exe_error: 3, pilot_error: 1008 });
+  test("a job whose payload fails says why, and the server finds nothing more to complain of", () => {
+    expect(jobOf(single[2]?.id)).toMatchObject({ status: "failed", exe_error: 3, pilot_error: 1008, ddm_error: 0 });
     expect(jobOf(single[2]?.id).diag).toBe("the payload ended with exit code 3");
   });
 

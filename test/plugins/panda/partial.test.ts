@@ -223,4 +223,13 @@ describe("what leaves for the database fits into it", () => {
       ],
     });
   });
+
+  test("an empty report goes with a finished job, which the server must judge, and not with a failed one", async () => {
+    const server = await always(envelope([taken, taken]));
+    const ended = (job_status: string) => ({ ...update(1), job_status, job_output_report: "{}" });
+    await server.communicator().updateJobs([ended("finished"), ended("failed")], call());
+    const { job_list } = bodyOf(server.asked[0]) as { job_list: readonly unknown[] };
+    expect(job_list[0]).toHaveProperty("job_output_report", "{}");
+    expect(job_list[1]).not.toHaveProperty("job_output_report");
+  });
 });

@@ -194,8 +194,14 @@ describe.each(groups)("recorded answers: %s", (group) => {
   });
 });
 
-/** What the communicator's arguments cannot say: it never sends empty lists, nor statistics of another shape. */
-const unsayable = ["dialogs-empty", "metrics-empty", "stats-list", "stats-text-number"];
+/**
+ * What the communicator never says: empty lists, statistics of another shape, and an empty report of a failed job, of
+ * which the server makes a further error.
+ */
+const unsayable = [
+  ...["dialogs-empty", "metrics-empty", "stats-list", "stats-text-number"],
+  "end-failed-code-empty-report",
+];
 const alike = ["harvester-traffic", "lifecycle", "ends", "workers", "dialogs-metrics", "worker-statistics", "acquire"];
 const taken = pairs.filter(
   (pair) =>
