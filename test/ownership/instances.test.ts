@@ -11,6 +11,7 @@ import { agents } from "../../src/agents/roster.ts";
 import { instanceSchema } from "../../src/config/sections.ts";
 import { memoryStore, openMemoryLog } from "../../src/log/memory.ts";
 import { evenShare, Ownership } from "../../src/windrow/ownership.ts";
+import { EvenPlacement, type Presence, type Word } from "../../src/windrow/placement.ts";
 import { type Engine, openEngine } from "../../src/windrow.ts";
 import { queueConfig, start } from "../agents/drive.ts";
 
@@ -256,4 +257,64 @@ it("an even share moves few shards when an instance joins or goes", () => {
   expect(Math.min(count(after, "a"), count(after, "b"), count(after, "c"))).toBeGreaterThanOrEqual(10);
   const moved = [...after].filter(([shard, name]) => name !== "c" && before.get(shard) !== name);
   expect(moved.length).toBeLessThan(11);
+});
+
+describe("the even placement", () => {
+  /** Words of everybody, each instance with a place of its own in them. */
+  function board() {
+    const words: Word[] = [];
+    return (): Presence & { away: boolean } => {
+      let at = words.length;
+      const one = {
+        away: false,
+        async say(word: Word) {
+          if (one.away) throw new Error("no broker");
+          words.push(word);
+        },
+        async heard() {
+          const news = words.slice(at);
+          at = words.length;
+          return news;
+        },
+        close: async () => {},
+      };
+      return one;
+    };
+  }
+
+  it("shares among those that are heard, after having listened; silence and a farewell end a share", async () => {
+    let now = 0;
+    const notices: string[] = [];
+    const join = board();
+    const make = (name: string) => {
+      const presence = join();
+      const notice = (text: string) => void notices.push(text);
+      return { presence, placement: new EvenPlacement({ presence, name, shards: 8, monotonic: () => now, notice }) };
+    };
+    const [one, two] = [make("one"), make("two")];
+    const round = async (...placed: (typeof one)[]) => {
+      now += 2000;
+      for (const { placement } of placed) await placement.round();
+    };
+    await round(one, two);
+    expect(one.placement.wanted().size).toBe(0);
+    await round(one, two);
+    await round(one, two);
+    const [a, b] = [one.placement.wanted(), two.placement.wanted()];
+    expect([a.size, b.size]).toEqual([4, 4]);
+    expect([...a].some((shard) => b.has(shard))).toBe(false);
+    for (let i = 0; i < 7; i += 1) await round(one);
+    expect(one.placement.wanted().size).toBe(8);
+    await round(one, two);
+    await round(one, two);
+    expect(one.placement.wanted().size).toBe(4);
+    await two.placement.close();
+    await round(one);
+    expect(one.placement.wanted().size).toBe(8);
+    one.presence.away = true;
+    await round(one);
+    await round(one);
+    expect(one.placement.wanted().size).toBe(8);
+    expect(notices).toEqual(["the other instances are not heard: no broker"]);
+  });
 });
