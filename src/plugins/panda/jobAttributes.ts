@@ -53,7 +53,8 @@ export function elementOf(update: JobUpdate, schedulerID: string): Element {
     const fitting = kind === undefined || value === null ? undefined : fitted(kind, value);
     if (fitting !== undefined) element[name] = fitting;
   }
-  // A failed job may have no report; an empty one is taken for a report without the log, a further error (panda-api 10).
+  // A failed job may have no report; an empty one is taken for a report without the log: a further error (panda-api
+  // 10).
   if (job_status === "failed" && element["job_output_report"] === "{}") delete element["job_output_report"];
   return { ok: true, element };
 }
