@@ -72,6 +72,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     fold: (record) => {
       fold(world, record, live ? watch : undefined);
       if (live) scheduler.placeInstance();
+      if (live && record.events.some(({ type }) => type === "instance.queuePlaced")) engine?.replaced();
       if (live && record.events.some(({ type }) => listEvents.has(type))) scheduler.placeQueues();
       options.onRecord?.(record);
     },
@@ -169,6 +170,11 @@ export class Engine {
   lost(why: Error): void {
     if (!(why instanceof ShardLost)) this.#failure ??= why;
     this.#changed();
+  }
+
+  /** Queues were placed; what follows comes after the record that says so. */
+  replaced(): void {
+    queueMicrotask(() => this.#leadership.replaced());
   }
 
   #changed(): void {

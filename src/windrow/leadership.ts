@@ -39,11 +39,25 @@ export class Leadership {
 
   /** Brings a configuration into force in the shards that are led. @throws PlacementRefused, and the old one stays. */
   async configure(config: Configuration): Promise<readonly Decided[]> {
-    const decided = configuring(this.#world, config).filter(({ shard }) => this.#journal.owns(shard));
+    const placing = this.#journal.owns(0);
+    const decided = configuring(this.#world, config).filter(
+      // Where a queue belongs is the word of the control shard's leader: nobody else may guess it.
+      ({ shard, events }) =>
+        this.#journal.owns(shard) && (placing || events.every((event) => this.#isPlaced(event, shard))),
+    );
     this.#config = config;
     for (const { shard, events } of decided) await this.#journal.decide({ shard, cause: "configuration", events });
     if (decided.length > 0) this.#changed();
     return decided;
+  }
+
+  /** Queues were placed by another leader: those in shards of this one get their configuration. */
+  replaced(): void {
+    if (!this.#journal.owns(0)) this.configure(this.#config).catch(() => undefined); // whoever leads next does it
+  }
+
+  #isPlaced(event: WindrowEvent, shard: number): boolean {
+    return "queue" in event && event.queue !== undefined && this.#world.placements.get(event.queue) === shard;
   }
 
   /** Calls that an earlier leader left without an outcome: the recoverer will ask what became of them. */
