@@ -9,7 +9,13 @@ import { evolveWorker } from "./workerEvolution.ts";
 
 const stay = { actions: "evolve" } as const;
 const to = (target: string) => ({ target, actions: "evolve" }) as const;
-const reports = { "worker.told": stay, "worker.untold": stay };
+const reports = {
+  "worker.told": stay,
+  "worker.untold": stay,
+  "worker.logSent": stay,
+  "worker.logsSettled": stay,
+  "worker.logsUnsent": stay,
+};
 const active = {
   ...reports,
   "worker.unchanged": stay,

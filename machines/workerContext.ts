@@ -59,6 +59,10 @@ export interface WorkerContext {
   sweep: Look;
   /** Event ranges were last asked for (4.1). */
   feed: Look;
+  /** What the WMS has of each local log file, by its kind. */
+  sentLogs: Record<string, { readonly path: string; readonly bytes: number; readonly url: string }>;
+  /** Local log files are to be sent; null: nothing before the next update that the WMS takes (3.10). */
+  logs: Look | null;
 }
 
 /** A worker before its first event. */
@@ -106,4 +110,6 @@ export const blankWorker = (workerID: number): WorkerContext => ({
   kill: untried(),
   sweep: untried(),
   feed: untried(),
+  sentLogs: {},
+  logs: null,
 });

@@ -30,6 +30,11 @@ function setPilotError(worker: WorkerContext, error: { code: number; diag: strin
   worker.attributes = { ...worker.attributes, pilotErrorCode: error.code, pilotErrorDiag: error.diag };
 }
 
+/** The WMS took an update: what local log files have is sent. */
+function oweLogs(worker: WorkerContext, at: number): void {
+  if (Object.values(worker.logFiles).some((path) => !path.startsWith("http"))) worker.logs = soon(at);
+}
+
 function running(worker: WorkerContext, at: number): void {
   worker.startAt ??= at;
 }
@@ -117,6 +122,19 @@ const evolutions: Evolve = {
   },
   "worker.told": (worker, { at }) => {
     worker.report = tried(at);
+    oweLogs(worker, at);
+  },
+  "worker.closed": (worker, { at }) => oweLogs(worker, at),
+  "worker.logSent": (worker, { event }) => {
+    const { kind, path, bytes, url } = event as EventOf<"worker.logSent">;
+    worker.sentLogs = { ...worker.sentLogs, [kind]: { path, bytes, url } };
+  },
+  "worker.logsSettled": (worker, { event }) => {
+    // An update that was taken meanwhile wants them once more.
+    if (worker.logs?.at === (event as EventOf<"worker.logsSettled">).of) worker.logs = null;
+  },
+  "worker.logsUnsent": (worker, { at }) => {
+    worker.logs = troubled(at);
   },
   "worker.untold": (worker, { at }) => {
     worker.report = tried(at);

@@ -8,6 +8,7 @@ import { setMaxListeners } from "node:events";
 import { z } from "zod";
 import type { Call, Reply, Traits } from "./agents/agent.ts";
 import { checkedAnswer, checkedChanges, cut } from "./calls/checked.ts";
+import { withPiece } from "./calls/filePiece.ts";
 import { Gate } from "./calls/gate.ts";
 import { Concealer, missingSecrets, putBack, takenOut, withoutQuotedSecrets } from "./calls/secrets.ts";
 import { specsOf } from "./calls/specs.ts";
@@ -67,7 +68,12 @@ export class ConfiguredPlugins implements Plugins {
     await gate.enter();
     const began = this.#calling.now();
     try {
-      const reply = this.#concealer.hide(await this.#answer(call, began));
+      const { args } = call;
+      const answer =
+        "file" in args
+          ? withPiece(args, (plain) => this.#answer({ ...call, args: { plain } }, began))
+          : this.#answer(call, began);
+      const reply = this.#concealer.hide(await answer);
       this.#calling.onReply?.(call, reply, this.#calling.now() - began);
       return reply;
     } finally {
@@ -81,15 +87,10 @@ export class ConfiguredPlugins implements Plugins {
     return traitsOf(loaded.plugin);
   }
 
-  /** Forgets the plug-ins of a queue, because its configuration is another one now. */
-  forget(queue: string): void {
-    for (const key of this.#loaded.keys()) if (key.startsWith(`${queue}/`)) this.#loaded.delete(key);
+  /** Forgets the plug-ins of a queue ("": one of the instance), because their configuration is another one now. */
+  forget(queue: string, plugin = ""): void {
+    for (const key of this.#loaded.keys()) if (key.startsWith(`${queue}/${plugin}`)) this.#loaded.delete(key);
     this.#gates.delete(queue);
-  }
-
-  /** Its lines are others now. */
-  forgetListSource(): void {
-    this.#loaded.delete("/listSource");
   }
 
   /** Aborts the calls that still run: the daemon stops hard. */

@@ -113,7 +113,7 @@ async function startOn(log: SqliteLog, loaded: LoadedConfig, options: DaemonOpti
     await engine.configure(next);
     config = next;
     for (const { queueName } of next.queues) plugins.forget(queueName);
-    plugins.forgetListSource();
+    plugins.forget("", "listSource");
   });
   return daemon;
 }

@@ -161,6 +161,11 @@ const reportRules: readonly Rule[] = [
   ),
 ];
 
+/** Log files that the WMS has not got yet (3.10). */
+const logs: Rule = worker("uploadLogs", "logs", ({ settings: { propagator } }, { ctx }, id) =>
+  ctx.logs ? byLook(ctx.logs, propagator.lockInterval, propagator.lockInterval, id) : null,
+);
+
 const activeLives: ReadonlySet<string> = new Set(["submitted", "ready", "running", "idle"]);
 
 const workerRules: readonly Rule[] = [
@@ -272,6 +277,7 @@ export const rules: readonly Rule[] = [
   submission,
   ...stageRules,
   ...reportRules,
+  logs,
   ...workerRules,
   forgetting,
   recovery,

@@ -38,7 +38,21 @@ export type Arguments =
   | { readonly jobs: readonly JobArgument[]; readonly extra: Readonly<Record<string, unknown>> }
   | { readonly worker: WorkerArgument; readonly plain?: readonly unknown[]; readonly withJobs?: boolean }
   | { readonly workers: readonly WorkerArgument[] }
-  | { readonly plain: readonly unknown[] };
+  | { readonly plain: readonly unknown[] }
+  | FileArguments;
+
+/** A name and a piece of a file. */
+export interface FileArguments {
+  readonly name: string;
+  readonly file: FilePiece;
+}
+
+/** A piece of a local file, read where the call is made: the core never has its bytes. */
+export interface FilePiece {
+  readonly path: string;
+  readonly from: number;
+  readonly maxBytes: number;
+}
 
 /** One call of a plug-in. */
 export interface Call {
@@ -80,6 +94,8 @@ export interface Answered {
   readonly workers: Readonly<Record<number, WorkerChanges>>;
   /** In the order in which the plug-in made them; they stand whatever it answered. */
   readonly groups?: readonly GroupChange[];
+  /** Where the piece of a file ended that the call took, and how long the file was. */
+  readonly piece?: { readonly to: number; readonly size: number };
 }
 
 /** No usable answer. `missing`: the plug-in does not offer the method. */

@@ -12,6 +12,7 @@ import { type Ask, type Call, call, callAll, type Due, type Duty, type Reply, ty
 import { asking, chunks, wmsAnswer } from "./asking.ts";
 import { tellEvents } from "./eventRanges.ts";
 import { killing, livingWorkers } from "./killRule.ts";
+import { uploadLogs } from "./logUploader.ts";
 import { isLastReport, jobUpdate, siteStats, workerStats, workerUpdate } from "./updates.ts";
 
 /** What a job was when the WMS was told of it, and what the WMS said. */
@@ -274,5 +275,5 @@ const tellWorkerStats: Duty = {
   } satisfies (world: World, due: Due) => Run,
 };
 
-/** Jobs first, as the original does, then workers, then their numbers. */
-export const propagator: readonly Duty[] = [tellJobs, tellWorkers, tellWorkerStats];
+/** Jobs first, as the original does, then workers, their log files, and their numbers. */
+export const propagator: readonly Duty[] = [tellJobs, tellWorkers, uploadLogs, tellWorkerStats];

@@ -12,6 +12,7 @@ import {
   type World,
   workerStatusOf,
 } from "../world.ts";
+import { remoteName } from "./logUploader.ts";
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const paired = (heads: string, tails: string): readonly (readonly [string, string])[] =>
@@ -119,15 +120,16 @@ export function linkedJobs(world: World, worker: Worker): readonly number[] {
   return pandaIDs.filter((id) => world.jobs.get(id)?.ctx.workers.includes(workerID));
 }
 
-/** A URL stays as it is; a local file is named by where its copy will be (specs 3, set_log_file). */
+/** A URL stays as it is; a local file is named by where its copy is, or will be (specs 3, set_log_file). */
 function logLinks(world: World, worker: Worker): Record<string, string> {
   const base = world.settings.pandacon.pandaCacheURL_R;
   const links: Record<string, string> = {};
   for (const [kind, stream] of Object.entries(worker.ctx.logFiles)) {
     const name = kind in logNames ? logNames[kind as keyof typeof logNames] : logNames.batch_log;
+    const sent = worker.ctx.sentLogs[kind];
     if (stream.startsWith("http")) links[name] = stream;
-    else if (base !== null)
-      links[name] = `${base}/${world.instance.harvesterID}__${stream.slice(stream.lastIndexOf("/") + 1)}`;
+    else if (sent?.path === stream && sent.url !== "") links[name] = sent.url;
+    else if (base !== null) links[name] = `${base}/${remoteName(world.instance.harvesterID, stream)}`;
   }
   return links;
 }

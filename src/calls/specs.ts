@@ -56,7 +56,7 @@ function argumentsOf(
     const spec = worker(args.worker);
     return [spec, ...(args.withJobs ? [spec.jobspecList] : []), ...(args.plain ?? [])];
   }
-  return args.plain;
+  return "plain" in args ? args.plain : [];
 }
 
 function patchesOf(spec: JobSpec, argument: JobArgument): readonly KeyedPatch[] {

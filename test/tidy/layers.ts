@@ -38,7 +38,15 @@ export const zones: readonly Zone[] = [
   { name: "log", paths: ["src/log/"], imports: ["events"] },
   {
     name: "world",
-    paths: ["src/projection.ts", "src/world.ts", "src/tallies.ts", "src/instance.ts", "src/steps.ts", "src/frozen.ts", "src/missed.ts"],
+    paths: [
+      "src/projection.ts",
+      "src/world.ts",
+      "src/tallies.ts",
+      "src/instance.ts",
+      "src/steps.ts",
+      "src/frozen.ts",
+      "src/missed.ts",
+    ],
     imports: core,
     pure: true,
     packages: [],

@@ -4,7 +4,7 @@
  * the configuration or a job says: a command is a list of arguments.
  */
 import { spawn } from "node:child_process";
-import { mkdir, open } from "node:fs/promises";
+import { mkdir, open, symlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -148,7 +148,7 @@ export class LocalSubmitter implements Submitter {
     await refuse(null, "created before by this call; not created again");
     // Its first submitter may have been killed before it started the wrapper. Only one wrapper gets the claim.
     if (!taken.claim) return this.#start(worker, taken);
-    announce(worker, taken.directory);
+    await announce(worker, taken.directory);
     return isDead(taken) ? [null, deathOf(taken)] : true;
   }
 
@@ -196,7 +196,7 @@ export class LocalSubmitter implements Submitter {
       const settled = await settle(journalDir, await readRecords(journalDir, worker.key), "submitter", why);
       if (!settled || isDead(settled)) return [null, why];
     }
-    announce(worker, attempt.directory);
+    await announce(worker, attempt.directory);
     return true;
   }
 
@@ -243,11 +243,17 @@ export class LocalSubmitter implements Submitter {
   }
 }
 
-function announce(worker: WorkSpec, directory: string): void {
+/** Log files get names of their own: at the WMS a file is known by its name alone, whatever worker it is of. */
+async function announce(worker: WorkSpec, directory: string): Promise<void> {
   worker.batchID = batchIDOf(worker.key);
-  worker.setLogFile("stdout", join(directory, "stdout"));
-  worker.setLogFile("stderr", join(directory, "stderr"));
-  worker.setLogFile("batch_log", join(directory, "batch.log"));
+  const files = { stdout: "stdout", stderr: "stderr", batch_log: "batch.log" };
+  for (const [kind, name] of Object.entries(files)) {
+    const own = join(directory, `${worker.workerID}.${name}`);
+    await symlink(name, own).catch((error: unknown) => {
+      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    });
+    worker.setLogFile(kind, own);
+  }
 }
 
 function deathOf(attempt: Attempt): string {
