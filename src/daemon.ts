@@ -13,8 +13,10 @@ import { listSourceSection } from "./config/listSource.ts";
 import { type LoadedConfig, loadConfig } from "./config/load.ts";
 import type { Configuration } from "./configure.ts";
 import { type Frozen, freeze } from "./frozen.ts";
+import { isKafkaAddress } from "./log/kafkaSettings.ts";
+import { openPlacedKafkaLog, type PlacedLog } from "./log/open.ts";
 import { findSnapshot, type Snapshot, writeSnapshot } from "./log/snapshot.ts";
-import { openSqliteLog, type SqliteLog } from "./log/sqlite.ts";
+import { openSqliteLog } from "./log/sqlite.ts";
 import type { Transition } from "./projection.ts";
 import type { Feed } from "./publish/feed.ts";
 import { liveSource } from "./publish/live.ts";
@@ -27,7 +29,9 @@ import { type Engine, openEngine } from "./windrow.ts";
 export interface DaemonOptions {
   /** Directory of `panda_harvester.cfg` and the queue file. */
   readonly configDir: string;
-  /** Directory of the log; [windrow] logDir, or `log` beside the configuration, where it is missing. */
+  /**
+   * Directory of the log, or its address on Kafka; else what section [windrow] says, or `log` beside the configuration.
+   */
   readonly logDir?: string;
   readonly logger: Logger;
   /** Accept a log whose tail anchor is missing or ahead, after a restore. */
@@ -41,9 +45,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { configDir, logger } = options;
   const loaded = await loadConfig(configDir);
   announce(loaded, logger);
-  const { logDir: configured, shards } = loaded.instance.windrow;
-  const logDir = resolve(configDir, options.logDir ?? configured ?? "log");
-  const log = await openSqliteLog(logDir, { shards, ...(options.trustTail ? { trustTail: true } : {}) });
+  const log = await openLogOf(loaded, options);
   try {
     return await startOn(log, loaded, options);
   } catch (error) {
@@ -52,7 +54,22 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 }
 
-async function startOn(log: SqliteLog, loaded: LoadedConfig, options: DaemonOptions): Promise<Daemon> {
+/**
+ * The log that the command line or the configuration names: a directory, or a log on Kafka with a directory beside it.
+ */
+function openLogOf({ instance }: LoadedConfig, options: DaemonOptions): Promise<PlacedLog> {
+  const { logDir, shards, kafkaBrokers, kafkaPrefix } = instance.windrow;
+  const kafka = kafkaBrokers === null ? null : `kafka://${kafkaBrokers}/${kafkaPrefix}`;
+  const where = options.logDir ?? kafka ?? logDir ?? "log";
+  if (isKafkaAddress(where)) {
+    const dir = resolve(options.configDir, `${logDir ?? "log"}.kafka`);
+    return openPlacedKafkaLog(where, { dir, shards, notice: (text) => options.logger.warn(text) });
+  }
+  const trust = options.trustTail ? { trustTail: true } : {};
+  return openSqliteLog(resolve(options.configDir, where), { shards, ...trust });
+}
+
+async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOptions): Promise<Daemon> {
   const { configDir, logger } = options;
   const web = webAddressOf(options.web, loaded.instance.windrow);
   const version = await foldVersion();
@@ -113,14 +130,14 @@ async function startOn(log: SqliteLog, loaded: LoadedConfig, options: DaemonOpti
     await engine.configure(next);
     config = next;
     for (const { queueName } of next.queues) plugins.forget(queueName);
-    plugins.forget("", "listSource");
+    plugins.forgetListSource();
   });
   return daemon;
 }
 
 /** Answers commands and subscribers; nothing happens before its feed can be given it. */
 async function answer(
-  log: SqliteLog,
+  log: PlacedLog,
   engine: Engine,
   version: string,
   logger: Logger,
@@ -135,7 +152,7 @@ async function answer(
 }
 
 interface Parts {
-  readonly log: SqliteLog;
+  readonly log: PlacedLog;
   readonly engine: Engine;
   readonly plugins: ConfiguredPlugins;
   readonly server: Answering;

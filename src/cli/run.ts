@@ -19,8 +19,8 @@ export function runCommand(): Command {
     .description("serve the queues of a configuration: fetch jobs, stage, submit, watch, report")
     .requiredOption("--config <dir>", "directory of panda_harvester.cfg and panda_queueconfig.json")
     .option(
-      "--log <dir>",
-      "directory of the log (default: [windrow] logDir, or `log` in the configuration's directory)",
+      "--log <log>",
+      "directory of the log, or kafka://HOST:PORT[,HOST:PORT]/PREFIX (default: what [windrow] says, or `log`)",
     )
     .option("--log-level <level>", "what is written to standard error: trace, debug, info, warn, error", "info")
     .option("--trust-tail", "accept a log whose tail anchor is missing or ahead, after a restore from a backup")

@@ -1,5 +1,6 @@
 /** `windrow verify DIR`: is the log whole, and does replaying it give what the snapshot says? */
 import { Command } from "commander";
+import { isKafkaAddress } from "../log/kafkaSettings.ts";
 import { type Verification, verifyLog } from "../verify.ts";
 import { acting, exitCodes, print, printJson } from "./output.ts";
 import { progressLine } from "./progress.ts";
@@ -26,9 +27,10 @@ export function verifyCommand(): Command {
 /** The verification in words and numbers. */
 export function verificationText(v: Verification): string {
   const seconds = (v.tookMs / 1000).toFixed(1);
+  const anchored = isKafkaAddress(v.dir) ? "" : ", tail anchor reached";
   const lines = [
     `${v.ok ? "verified" : "NOT VERIFIED"}: ${v.dir} in ${seconds} s`,
-    `  ${v.records} records (${(v.bytes / 2 ** 20).toFixed(1)} MiB) in ${v.shards} shards: chain of hashes whole, tail anchor reached` +
+    `  ${v.records} records (${(v.bytes / 2 ** 20).toFixed(1)} MiB) in ${v.shards} shards: chain of hashes whole${anchored}` +
       (v.discarded > 0 ? `, ${v.discarded} discarded as duplicates or of fenced owners` : ""),
     `  ${v.events} events, ${v.steps} steps folded: ${v.jobs} jobs and ${v.workers} workers in the World at the end`,
     v.snapshot === null

@@ -3,10 +3,16 @@
  * the file of client properties that WINDROW_KAFKA_CONFIG names; without it there is neither encryption nor a login.
  */
 
+import { mkdirSync } from "node:fs";
 import { openKafkaLog } from "./kafkaLog.ts";
 import { isKafkaAddress, type KafkaSecurity, noSecurity, readKafkaSecurity } from "./kafkaSettings.ts";
 import type { Log } from "./log.ts";
 import { openSqliteLog, openSqliteLogReadOnly } from "./sqlite.ts";
+
+/** A log, and the directory of what lies beside it on this machine: snapshots, sockets, secrets of jobs. */
+export interface PlacedLog extends Log {
+  readonly dir: string;
+}
 
 /** Opens a log that is there, to read it. @throws LogRefused, LogHalted, LogFault */
 export async function openLogToRead(where: string): Promise<Log> {
@@ -18,6 +24,28 @@ export async function openLogToRead(where: string): Promise<Log> {
 export async function openLogToWrite(where: string, shards: number, notice?: (text: string) => void): Promise<Log> {
   if (!isKafkaAddress(where)) return openSqliteLog(where, { shards });
   return openKafkaLog(where, { shards, security: await kafkaSecurity(), ...(notice ? { notice } : {}) });
+}
+
+/** Where a log on Kafka keeps what lies beside it. */
+export interface Beside {
+  readonly dir: string;
+  readonly shards: number;
+  readonly notice: (text: string) => void;
+}
+
+/** Opens a log on Kafka for a daemon, and makes the directory beside it. @throws as `openLogToRead` */
+export async function openPlacedKafkaLog(address: string, { dir, shards, notice }: Beside): Promise<PlacedLog> {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const log = await openLogToWrite(address, shards, notice);
+  return {
+    dir,
+    shards: log.shards,
+    tip: (shard) => log.tip(shard),
+    read: (shard, from) => log.read(shard, from),
+    append: (shard, record) => log.append(shard, record),
+    follow: (deliver) => log.follow(deliver),
+    close: () => log.close(),
+  };
 }
 
 async function kafkaSecurity(): Promise<KafkaSecurity> {
