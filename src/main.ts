@@ -7,6 +7,7 @@ import { demoCommand } from "./cli/demo.ts";
 import { eventsCommand } from "./cli/events.ts";
 import { historyCommand } from "./cli/history.ts";
 import { logCommand } from "./cli/log.ts";
+import { exitCodes } from "./cli/output.ts";
 import { pandaServerCommand } from "./cli/pandaServer.ts";
 import { runCommand } from "./cli/run.ts";
 import { statusCommand } from "./cli/status.ts";
@@ -27,4 +28,8 @@ const program = new Command("windrow")
   .addCommand(logCommand())
   .addCommand(pandaServerCommand());
 
+// What commander says no to was called wrongly: that has a code of its own, apart from a command's "no".
+for (const command of [program, ...program.commands]) {
+  command.exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : exitCodes.usage));
+}
 await program.parseAsync();

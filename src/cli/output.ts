@@ -65,6 +65,13 @@ export function table(rows: readonly (readonly (string | number)[])[]): string {
 
 const width = (cell: string | number): number => stripVTControlCharacters(String(cell)).length;
 
+/** Columns of the terminal that standard output is; infinity where it is none. */
+export const terminalWidth = (): number => (stdout.isTTY ? stdout.columns : Number.POSITIVE_INFINITY);
+
+/** The text in at most so many characters, with a mark where some are missing. */
+export const cut = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, Math.max(most - 3, 0))}...`.slice(0, Math.max(most, 0));
+
 /** Colours where standard output is a terminal. */
 export const style = (format: Parameters<typeof styleText>[0], text: string): string =>
   styleText(format, text, { stream: stdout });

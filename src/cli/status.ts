@@ -3,7 +3,7 @@ import { Command } from "commander";
 import type { QueueStatus, Status } from "../audit/status.ts";
 import { statusOfLog } from "../queries.ts";
 import { ask } from "./ask.ts";
-import { acting, instant, print, printJson, table } from "./output.ts";
+import { acting, instant, print, printJson, table, terminalWidth } from "./output.ts";
 
 export function statusCommand(): Command {
   return new Command("status")
@@ -14,7 +14,7 @@ export function statusCommand(): Command {
       acting(async () => {
         const status = await ask<Status>(dir, "/status", statusOfLog);
         if (json) printJson(status);
-        else print(statusText(status));
+        else print(statusText(status, terminalWidth()));
       }),
     );
 }
@@ -24,14 +24,15 @@ const counts = (numbers: QueueStatus["jobs"]): string =>
     .map(([name, n]) => `${n} ${name}`)
     .join(", ") || "none";
 
-function statusText({ harvesterID, at, queues, totals, unsettled, trouble, anomalies }: Status): string {
+/** The status in lines of at most so many columns, where words allow it. */
+export function statusText(
+  { harvesterID, at, queues, totals, unsettled, trouble, anomalies }: Status,
+  width: number,
+): string {
   const lines = [
     `${harvesterID || "(not configured)"}, as of ${instant(at)} UTC: ${totals.jobs} jobs, ${totals.workers} workers`,
     "",
-    table([
-      ["queue", "state", "shard", "jobs", "workers"],
-      ...queues.map(({ queue, state, shard, jobs, workers }) => [queue, state, shard, counts(jobs), counts(workers)]),
-    ]),
+    ...(queues.length > 0 ? queueLines(queues, width) : ["no queues"]),
   ];
   const troubled = Object.entries(trouble);
   if (troubled.length > 0) {
@@ -44,4 +45,39 @@ function statusText({ harvesterID, at, queues, totals, unsettled, trouble, anoma
   }
   if (anomalies > 0) lines.push("", `${anomalies} events that a machine did not expect: please report them`);
   return lines.join("\n");
+}
+
+/** A line a queue; where one does not fit, a paragraph a queue. */
+function queueLines(queues: readonly QueueStatus[], width: number): string[] {
+  const rows = queues.map(({ queue, state, shard, jobs, workers }) => ({
+    name: [queue, state, shard] as const,
+    jobs: counts(jobs),
+    workers: counts(workers),
+  }));
+  const lines = table([
+    ["queue", "state", "shard", "jobs", "workers"],
+    ...rows.map(({ name, jobs, workers }) => [...name, jobs, workers]),
+  ]).split("\n");
+  if (lines.every((line) => line.length <= width)) return lines;
+  return rows.flatMap(({ name: [queue, state, shard], jobs, workers }) => [
+    `${queue}, ${state}, shard ${shard}`,
+    ...wrapped("  jobs     ", jobs, width),
+    ...wrapped("  workers  ", workers, width),
+  ]);
+}
+
+/** Counts behind a label, in lines that break between two counts. */
+function wrapped(label: string, text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = label;
+  for (const [i, part] of text.split(", ").entries()) {
+    const next = i === 0 ? `${line}${part}` : `${line}, ${part}`;
+    if (next.length <= width || i === 0) {
+      line = next;
+      continue;
+    }
+    lines.push(`${line},`);
+    line = " ".repeat(label.length) + part;
+  }
+  return [...lines, line];
 }

@@ -47,9 +47,10 @@ export class Progress {
   }
 
   #redraw(picture: Picture, seconds: number): void {
-    const legend = stages.map((stage) => `${paint(looks[stage].colour, looks[stage].mark)} ${stage}`).join("  ");
     const rows = queues.map((queue) => `${queue.padEnd(11)} ${bar(picture[queue])}`);
-    const lines = [`${seconds.toFixed(0).padStart(3)} s  ${legend}`, ...rows];
+    const [first = "", ...others] = legend(stderr.columns - indent.length);
+    const clock = `${seconds.toFixed(0).padStart(3)} s`.padEnd(indent.length);
+    const lines = [clock + first, ...others.map((line) => indent + line), ...rows];
     const up = this.#lines > 0 ? `\u001b[${this.#lines}A` : "";
     stderr.write(up + lines.map((line) => `${line}\u001b[K\n`).join(""));
     this.#lines = lines.length;
@@ -69,6 +70,23 @@ export class Progress {
     this.#lastAt = seconds;
     stderr.write(`${seconds.toFixed(0).padStart(3)} s  ${text}\n`);
   }
+}
+
+const indent = " ".repeat("999 s  ".length);
+
+/** What the marks mean, in lines of at most so many columns: a line that breaks cannot be drawn over. */
+function legend(width: number): string[] {
+  const lines: { text: string; columns: number }[] = [];
+  for (const stage of stages) {
+    const columns = looks[stage].mark.length + 1 + stage.length;
+    const text = `${paint(looks[stage].colour, looks[stage].mark)} ${stage}`;
+    const line = lines.at(-1);
+    if (line && line.columns + 2 + columns <= width) {
+      line.text += `  ${text}`;
+      line.columns += 2 + columns;
+    } else lines.push({ text, columns });
+  }
+  return lines.map(({ text }) => text);
 }
 
 function bar(counts: Picture[keyof Picture]): string {
