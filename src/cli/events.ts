@@ -34,8 +34,8 @@ export function eventsCommand(): Command {
     .option("--json", "one CloudEvent a line, with the position that goes on behind it")
     .addHelpText(
       "after",
-      "\nDelivered at least once: drop an id that is not above the last one of its subject. The position to go on from " +
-        "is in each line of --json, and is said at the end.",
+      "\nDelivered at least once: drop an id that is not above the last one of its subject. The position to go on\n" +
+        "from is in each line of --json, and is said at the end.",
     )
     .action((dir: string, options: Options) => acting(() => events(dir, options)));
 }

@@ -27,8 +27,8 @@ export function readFrom(text: string): From {
     return { kind: "time", at: Date.parse(isLocal ? `${time}Z` : time) };
   }
   throw new PositionRefused(
-    `${JSON.stringify(text.slice(0, 40))} is neither a stream position nor a time: give what was received as position, ` +
-      "a time like 2026-01-31T12:00:00Z, `start` or `now`.",
+    `${JSON.stringify(text.slice(0, 40))} is neither a stream position nor a time: give what was received as ` +
+      "position, a time like 2026-01-31T12:00:00Z, `start` or `now`.",
   );
 }
 

@@ -53,10 +53,8 @@ const workerState = z.strictObject({
 });
 const fileGroupState = z.strictObject({ state, life: z.enum(livesOf("fileGroup")).describe("State of the machine") });
 
-const shared = {
-  queue: z.string().nullable().describe("Queue of the entity; null for a file group of several jobs"),
-  says: z.record(z.string(), z.unknown()).describe("What the event says beyond its name and subject"),
-};
+const queue = z.string().nullable().describe("Queue of the entity; null for a file group of several jobs");
+const says = z.record(z.string(), z.unknown()).describe("What the event says beyond its name and subject");
 const before = "State before the step; null for the first one";
 const version = z.literal(schemaVersion).describe("Version of data");
 
@@ -66,25 +64,28 @@ export const dataSchemas = {
     schemaVersion: version,
     kind: z.literal("job"),
     id: z.int().nonnegative().describe("PandaID"),
+    queue,
     before: jobState.nullable().describe(before),
     after: jobState,
-    ...shared,
+    says,
   }),
   fileGroup: z.strictObject({
     schemaVersion: version,
     kind: z.literal("fileGroup"),
     id: z.string().describe("<PandaID>/in, /aux or /out, or the name that a plug-in gave"),
+    queue,
     before: fileGroupState.nullable().describe(before),
     after: fileGroupState,
-    ...shared,
+    says,
   }),
   worker: z.strictObject({
     schemaVersion: version,
     kind: z.literal("worker"),
     id: z.int().nonnegative().describe("workerID"),
+    queue,
     before: workerState.nullable().describe(before),
     after: workerState,
-    ...shared,
+    says,
   }),
 } as const;
 

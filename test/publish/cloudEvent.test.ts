@@ -78,7 +78,7 @@ class Topics implements Publisher {
 }
 
 describe("publishing", () => {
-  it("sends everything in order and, after failures, some of it again: no step is lost by dropping what is not above", async () => {
+  it("sends all in order, and some again after failures: dropping what is not above loses no step", async () => {
     const topics = new Topics();
     for (const failAfter of [7, 30, 61]) {
       topics.failAfter = failAfter;

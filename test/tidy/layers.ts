@@ -84,6 +84,8 @@ export const zones: readonly Zone[] = [
   { name: "main", paths: ["src/main.ts"], imports: everything },
   { name: "test", paths: ["test/", "conformance/"], imports: [...everything, "docs"] },
   { name: "docs", paths: ["docs/"], imports: [...everything, "test"] },
+  // Written for people outside: they import nothing of Windrow.
+  { name: "examples", paths: ["examples/"], imports: [] },
   { name: "tools", paths: ["vitest.config.ts"], imports: [] },
 ];
 
