@@ -75,6 +75,9 @@ const getCommands: Duty = {
   },
 };
 
+/** Characters of JSON. */
+const maxParams = 200_000;
+
 /** What came, without those that are here already and those that nobody obeys. */
 function received(world: World, said: WmsAnswer<readonly WmsCommand[]>): WindrowEvent {
   if (!said.ok) return { type: "instance.commandsTroubled", why: said.message };
@@ -86,6 +89,9 @@ function received(world: World, said: WmsAnswer<readonly WmsCommand[]>): Windrow
   for (const { command_id, command, params, ack_requested } of said.data) {
     const receiver = receiverOf(command);
     if (receiver === null) dropped.push(command);
+    // Nobody lists so many workers in one command; a record could not hold it.
+    else if (JSON.stringify(params ?? null).length > maxParams)
+      dropped.push(`${command}: its parameters are too large`);
     else if (!seen.has(command_id))
       commands.push({ command_id, command, receiver, params: params ?? null, ack: ack_requested === 1 });
     if (receiver !== null) seen.add(command_id);

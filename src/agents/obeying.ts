@@ -2,12 +2,12 @@
  * Obeys commands that are in the log: effect first, then the word that it is done (lifecycle 5). It must never wait for
  * anything outside: what a command wants of the WMS or of a plug-in becomes a debt that another duty pays.
  *
- * Where several instances lead the shards that a command concerns, the leader of the control shard directs it to them, each
- * leader obeys it in its own shards, and the last word is again that of the control shard's leader.
+ * Where several instances lead the shards that a command concerns, the leader of the control shard directs it to them,
+ * each leader obeys it in its own shards, and the last word is again that of the control shard's leader.
  */
 import type { WindrowEvent } from "../../events/events.ts";
 import type { PendingCommand, World } from "../world.ts";
-import { type Duty, type Part, type Run, record } from "./agent.ts";
+import { type Duty, type Part, quiet, type Run, record } from "./agent.ts";
 import { control } from "./asking.ts";
 import { effectOf } from "./commands.ts";
 
@@ -48,10 +48,18 @@ const done = (command_id: number, complaint: string | undefined): WindrowEvent =
   ...(complaint === undefined ? {} : { complaint }),
 });
 
-function* obeyAlone(world: World, { command_id }: PendingCommand, shards: ByShard, complaint?: string): Part<void> {
+/** The shard's part of the effect, made of a World that shows all decisions about its workers. */
+function* effectIn(world: World, command: PendingCommand, shard: number, first: ByShard): Part<WindrowEvent[]> {
+  const events = first.get(shard) ?? [];
+  yield* quiet({ workers: events.flatMap((event) => ("workerIDs" in event ? (event.workerIDs ?? []) : [])) });
+  return effects(world, command).shards.get(shard) ?? [];
+}
+
+function* obeyAlone(world: World, command: PendingCommand, shards: ByShard, complaint?: string): Part<void> {
   if (!world.owns(control)) return;
+  const { command_id } = command;
   const cause = `command:${command_id}`;
-  for (const [shard, events] of shards) yield* record(shard, cause, events);
+  for (const shard of shards.keys()) yield* record(shard, cause, yield* effectIn(world, command, shard, shards));
   // Only now: a crash before this repeats the effect, which does nothing more.
   yield* record(control, cause, [done(command_id, complaint)]);
 }
@@ -68,7 +76,8 @@ function* obeyTogether(world: World, command: PendingCommand, shards: ByShard, c
   const now = world.instance.commands.get(command_id);
   for (const shard of now?.shards ?? []) {
     if (now?.obeyed.includes(shard) || !world.owns(shard)) continue;
-    yield* record(shard, cause, [...(shards.get(shard) ?? []), { type: "instance.commandObeyed", command_id, shard }]);
+    const its = yield* effectIn(world, command, shard, shards);
+    yield* record(shard, cause, [...its, { type: "instance.commandObeyed", command_id, shard }]);
   }
   const after = world.instance.commands.get(command_id);
   const all = after?.shards?.every((shard) => after.obeyed.includes(shard)) === true;

@@ -58,8 +58,8 @@ function callFor(
 }
 
 /** A job that was killed, or handed out anew, meanwhile: nothing of what was asked for it concerns it any more. */
-const isWaiting = (world: World, job: Job, tag: string): boolean =>
-  world.jobs.get(job.ctx.PandaID) === job && job.state.tags.has(tag);
+const isWaiting = (world: World, job: Job, ...tags: readonly string[]): boolean =>
+  world.jobs.get(job.ctx.PandaID) === job && tags.some((tag) => job.state.tags.has(tag));
 
 const checkStageIn: Duty = {
   name: "checkStageIn",
@@ -75,8 +75,15 @@ const checkStageIn: Duty = {
     const wanted = callFor(job, plugin, "checkStageInStatus", files, now);
     const reply = yield* call(wanted);
     const groups = regrouped(world, shard, reply, now);
+    // A crash between the parts of a long record leaves a job resolving: it is looked at as if it were preparing.
+    const again = job.state.tags.has("due:resolve");
+    const back: WindrowEvent[] = again ? [{ type: "job.pathsUnresolved", PandaID, dialog: "looked at again" }] : [];
     const note = (events: readonly WindrowEvent[]) =>
-      record(shard, wanted.key, isWaiting(world, job, "due:check") ? [...groups, ...events] : groups);
+      record(
+        shard,
+        wanted.key,
+        isWaiting(world, job, "due:check", "due:resolve") ? [...groups, ...back, ...events] : groups,
+      );
     if (!reply.ok) return yield* note([{ type: "job.stageInTroubled", PandaID, why: reply.why }]);
     const { ok, dialog } = verdictOf(reply);
     if (ok === null) return yield* note([{ type: "job.stageInAwaited", PandaID, dialog }]);

@@ -77,9 +77,16 @@ function ofWorker(workerID: string, changes: WorkerChanges): WorkerChanges {
   return copy as WorkerChanges;
 }
 
-/** @throws NotPlain naming the field. */
+/** What a plug-in may say of one file or worker (bytes of JSON); a record has to hold it with what belongs to it. */
+const maxBytes = 128 * 1024;
+
+/** @throws NotPlain naming the field, or the size. */
 function mustFit(parsed: z.ZodSafeParseResult<unknown>, place: string): void {
-  if (parsed.success) return;
+  if (parsed.success) {
+    const bytes = Buffer.byteLength(JSON.stringify(parsed.data));
+    if (bytes > maxBytes) throw new NotPlain(`${place} has ${bytes} bytes, at most ${maxBytes} can be kept`);
+    return;
+  }
   const said = parsed.error.issues.map(({ path, message }) => `${[place, ...path].join(".")}: ${message}`);
   throw new NotPlain(said.join("; "));
 }
