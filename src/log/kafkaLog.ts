@@ -11,9 +11,9 @@ import { followShards, lostReason } from "./kafkaFollower.ts";
 import { type KafkaAddress, type KafkaSecurity, noSecurity, parseKafkaAddress } from "./kafkaSettings.ts";
 import { KafkaShard } from "./kafkaShard.ts";
 import { journalOf, openTopic } from "./kafkaTopic.ts";
+import { insist } from "./kafkaTrouble.ts";
 import type { Deliver, Log } from "./log.ts";
 import { maxRecordBytes, type StoredRecord } from "./record.ts";
-import { rest } from "./rest.ts";
 
 export interface KafkaLogOptions {
   /** Shards of a new log (32 if not given); for an existing log the number it must have. */
@@ -44,10 +44,10 @@ export async function openKafkaLog(address: string, options: KafkaLogOptions = {
 export async function openOn(client: KafkaClient, address: KafkaAddress, options: KafkaLogOptions): Promise<Log> {
   const { giveUpMs = 15_000, readOnly = false, shards, notice = () => undefined } = options;
   try {
-    const topic = await openTopic(client, address, { shards, readOnly });
+    const topic = await openTopic(client, address, { shards, readOnly, giveUpMs });
     const numbers = Array.from({ length: topic.shards }, (_, shard) => shard);
     // The brokers may not have heard of a new topic yet.
-    const ends = await insist(() => client.ends(numbers), giveUpMs, new AbortController().signal);
+    const ends = await insist(() => client.ends(numbers), giveUpMs);
     const writing = { client, maxBatchBytes: topic.maxBatchBytes, giveUpMs };
     const made = numbers.map((shard) => new KafkaShard(shard, ends.get(shard)?.end ?? 0, writing));
     return new KafkaLog({ client, shards: made, topic: journalOf(address.prefix), readOnly, giveUpMs, notice });
@@ -67,21 +67,10 @@ function refusalOf({ code, message }: KafkaTrouble, { brokers, prefix }: KafkaAd
     const advice = "Check security.protocol, user, password and certificates in the file of client properties";
     return new LogRefused("unreachable", `no way in to Kafka at ${where}. ${advice}`);
   }
+  if (/^[A-Z]+(_[A-Z]+)+$/.test(code))
+    return new LogRefused("unreachable", `Kafka does not serve ${journalOf(prefix)} at ${where}`);
   const advice = "Is it running, is the port that of a client listener, and does it want TLS or SASL?";
   return new LogRefused("unreachable", `no Kafka broker answers at ${where}. ${advice}`);
-}
-
-/** Asks until there is an answer that is no passing trouble. @throws KafkaTrouble if there is none in time. */
-async function insist<T>(ask: () => Promise<T>, giveUpMs: number, signal: AbortSignal): Promise<T> {
-  const until = performance.now() + giveUpMs;
-  for (let pause = 50; ; pause = Math.min(2 * pause, 1000)) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!(error instanceof KafkaTrouble) || !error.retriable || performance.now() + pause > until) throw error;
-    }
-    await rest(pause, signal);
-  }
 }
 
 interface Parts {

@@ -3,8 +3,9 @@
  * that exists, nor accept one in which Kafka may lose or drop what it acknowledged.
  */
 import { LogRefused } from "./faults.ts";
-import type { KafkaClient, TopicState } from "./kafkaClient.ts";
+import { type KafkaClient, KafkaTrouble, type TopicState } from "./kafkaClient.ts";
 import type { KafkaAddress } from "./kafkaSettings.ts";
+import { insist } from "./kafkaTrouble.ts";
 import { maxRecordBytes } from "./record.ts";
 
 export const journalOf = (prefix: string): string => `${prefix}.journal`;
@@ -24,6 +25,13 @@ export interface JournalTopic {
   readonly maxBatchBytes: number;
 }
 
+interface Opening {
+  readonly shards: number | undefined;
+  readonly readOnly: boolean;
+  /** How long a new topic may take to be known to every broker. */
+  readonly giveUpMs: number;
+}
+
 /**
  * Looks at the topic, and makes it if `shards` may be written and there is none.
  * @throws LogRefused saying what is wrong and which command puts it right.
@@ -31,16 +39,15 @@ export interface JournalTopic {
 export async function openTopic(
   client: KafkaClient,
   address: KafkaAddress,
-  { shards, readOnly }: { readonly shards?: number | undefined; readonly readOnly: boolean },
+  { shards, readOnly, giveUpMs }: Opening,
 ): Promise<JournalTopic> {
   const topic = journalOf(address.prefix);
   let state = await client.describe();
   if (state === undefined) {
     if (readOnly) throw new LogRefused("missing", `there is no topic ${topic} on ${address.brokers.join(",")}`);
     await makeTopic(client, address, shards ?? usualShards);
-    state = await client.describe();
+    state = await insist(() => known(client, topic), giveUpMs);
   }
-  if (state === undefined) throw new LogRefused("misconfigured", `${topic} was made and cannot be seen: try again`);
   const has = state.replicas.length;
   if (shards !== undefined && shards !== has) {
     throw new LogRefused("shards", `${topic} has ${has} partitions, which are fixed; ${shards} were asked for`);
@@ -48,6 +55,13 @@ export async function openTopic(
   if (!readOnly) requireSafe(state, address);
   const limit = Number(state.config.get("max.message.bytes") ?? leastMessageBytes);
   return { shards: has, maxBatchBytes: Math.min(limit - 1024, 1 << 20) };
+}
+
+/** The topic that was just made. Another broker than the one that made it may be asked, and not have heard of it. */
+async function known(client: KafkaClient, topic: string): Promise<TopicState> {
+  const state = await client.describe();
+  if (state !== undefined) return state;
+  throw new KafkaTrouble("UNKNOWN_TOPIC_OR_PARTITION", `${topic} was made and is not known yet`, true);
 }
 
 async function makeTopic(client: KafkaClient, address: KafkaAddress, partitions: number): Promise<void> {

@@ -3,6 +3,7 @@
  * lasting one, or the other way round: the first is tried again, the second stops a shard.
  */
 import { KafkaTrouble } from "./kafkaClient.ts";
+import { rest } from "./rest.ts";
 
 /** The error that the library wrapped, perhaps more than once. */
 function rootOf(error: unknown): Error {
@@ -23,4 +24,21 @@ export function troubleOf(error: unknown): KafkaTrouble {
   const bug = ["TypeError", "ReferenceError", "RangeError", "SyntaxError"].includes(root.name);
   const retriable = !bug && !("retriable" in root && root.retriable === false);
   return new KafkaTrouble(code, root.message, retriable);
+}
+
+/** Asks until there is an answer that is no passing trouble. @throws KafkaTrouble if there is none in time. */
+export async function insist<T>(
+  ask: () => Promise<T>,
+  giveUpMs: number,
+  signal = new AbortController().signal,
+): Promise<T> {
+  const until = performance.now() + giveUpMs;
+  for (let pause = 50; ; pause = Math.min(2 * pause, 1000)) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof KafkaTrouble) || !error.retriable || performance.now() + pause > until) throw error;
+    }
+    await rest(pause, signal);
+  }
 }
