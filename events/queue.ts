@@ -60,6 +60,9 @@ export const instanceEvents = [
   /** Read, and what is known of it stands; or a list of which the World keeps nothing. */
   instance("instance.listChecked", { list: z.string(), queues: z.int().optional() }),
   instance("instance.listUnread", { list: z.string(), why: z.string() }),
+  /** The WMS took messages for its people, of this record's shard, up to this number; or they are too old for it. */
+  instance("instance.dialogsTold", { upTo: z.int() }),
+  instance("instance.dialogsUntold", { why: z.string() }),
   instance("instance.commandsReceived", {
     commands: z.array(
       z.strictObject({

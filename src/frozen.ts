@@ -5,7 +5,7 @@
 import type { Look } from "../machines/look.ts";
 import { kinds } from "./projection.ts";
 import { tally } from "./tallies.ts";
-import type { Anomaly, Entity, Instance, Kind, MissedBatch, PendingCommand, World } from "./world.ts";
+import type { Anomaly, DialogBox, Entity, Instance, Kind, MissedBatch, PendingCommand, World } from "./world.ts";
 
 interface FrozenEntity {
   readonly state: string;
@@ -27,6 +27,7 @@ export interface Frozen {
   readonly toAcknowledge: readonly number[];
   readonly placements: readonly (readonly [string, number])[];
   readonly workerIDs: readonly (readonly [number, number])[];
+  readonly dialogs: readonly (readonly [number, DialogBox])[];
   readonly missedWorkers: readonly (readonly [string, readonly MissedBatch[]])[];
   readonly anomalies: readonly Anomaly[];
   readonly anomalyCount: number;
@@ -53,6 +54,7 @@ export function freeze(world: World): Frozen {
     toAcknowledge: [...toAcknowledge],
     placements: [...world.placements],
     workerIDs: [...world.workerIDs],
+    dialogs: [...world.dialogs],
     missedWorkers: [...world.missedWorkers],
     anomalies: [...world.anomalies],
     anomalyCount: world.anomalyCount,
@@ -71,6 +73,7 @@ export function canonical(frozen: Frozen): Frozen {
     entities,
     placements: sorted(frozen.placements),
     workerIDs: sorted(frozen.workerIDs),
+    dialogs: sorted(frozen.dialogs),
     missedWorkers: sorted(frozen.missedWorkers),
     anomalies: frozen.anomalies.toSorted((a, b) => (a.position < b.position ? -1 : 1)),
   };
@@ -102,6 +105,7 @@ export function thaw(frozen: Frozen, world: World): void {
   });
   for (const [queue, shard] of saved.placements) world.placements.set(queue, shard);
   for (const [shard, id] of saved.workerIDs) world.workerIDs.set(shard, id);
+  for (const [shard, box] of saved.dialogs) world.dialogs.set(shard, box);
   for (const [queue, batches] of saved.missedWorkers) world.missedWorkers.set(queue, batches);
   world.anomalies.push(...saved.anomalies);
   world.anomalyCount = saved.anomalyCount;

@@ -13,6 +13,7 @@ import { type Step, Table } from "../machines/step.ts";
 import { workerMachine } from "../machines/worker.ts";
 import { blankWorker } from "../machines/workerContext.ts";
 import { evolveWorker } from "../machines/workerEvolution.ts";
+import { noteDialogs } from "./dialogs.ts";
 import { foldInstance } from "./instance.ts";
 import { noteMissed } from "./missed.ts";
 import { eachStep, kindOf } from "./steps.ts";
@@ -71,6 +72,7 @@ export function fold(world: World, record: Folded, watch?: Watcher): void {
     const { at } = record;
     const about = kindOf(event);
     let known = false;
+    noteDialogs(world, record.shard, event, at);
     eachStep(world, event, (kind, id, type, part) => {
       const step: Step = part === undefined ? { type, event, at } : { type, event, at, part };
       // What follows for others (files of a job, workers of a call) does so only if the event was expected.

@@ -6,6 +6,7 @@
  */
 import { openWork } from "../machines/fileGroup.ts";
 import type { Look } from "../machines/look.ts";
+import { tellDialogsAt } from "./rules/dialogs.ts";
 import { listDueAt, mayPlan, wantedLists, workerIDsDueAt } from "./rules/lists.ts";
 import type { Call, Job, Kind, PendingCommand, Queue, Worker, World } from "./world.ts";
 
@@ -258,16 +259,22 @@ const instanceRules: readonly Rule[] = [
   ),
 ];
 
+/** Alone in its rule, so that nothing goes before it. */
+const alone = (dueAt: number | null): Place | null =>
+  dueAt === null || dueAt === Number.POSITIVE_INFINITY ? null : { dueAt, order: [0, 0, 0], partition: "" };
+
+/** Each leader tells the messages of its shards. */
+const dialogs: Rule = {
+  name: "tellDialogs",
+  kind: "instance",
+  lock: "tellDialogs",
+  place: (world: World) => alone(tellDialogsAt(world)),
+};
+
 /** What is read from outside for planning (config 3.17). */
 const listRules: readonly Rule[] = [
-  instance("seeWorkerIDs", (world) => {
-    const dueAt = workerIDsDueAt(world);
-    return dueAt === null ? null : { dueAt, order: [0, 0, 0], partition: "" };
-  }),
-  instance("readLists", (world) => {
-    const dueAt = Math.min(...wantedLists(world).map(({ name }) => listDueAt(world, name)));
-    return dueAt === Number.POSITIVE_INFINITY ? null : { dueAt, order: [0, 0, 0], partition: "" };
-  }),
+  instance("seeWorkerIDs", (world) => alone(workerIDsDueAt(world))),
+  instance("readLists", (world) => alone(Math.min(...wantedLists(world).map(({ name }) => listDueAt(world, name))))),
 ];
 
 /** Every rule; names are those of the agents' duties, and of what they take. */
@@ -283,4 +290,5 @@ export const rules: readonly Rule[] = [
   recovery,
   ...instanceRules,
   ...listRules,
+  dialogs,
 ];

@@ -62,6 +62,32 @@ export interface MissedBatch {
   readonly n: number;
 }
 
+/** A message for people at the WMS that waits. */
+export interface Dialog {
+  /** Counts messages of the shard. */
+  readonly n: number;
+  /** Epoch ms. */
+  readonly at: number;
+  /** Section of the queue's configuration, or communicator. */
+  readonly plugin: string;
+  readonly queue: string;
+  readonly level: "WARNING" | "ERROR";
+  /** What it was about. */
+  readonly identifier: string;
+  readonly message: string;
+  /** How often it was said since. */
+  readonly times: number;
+}
+
+/** Messages of one shard. */
+export interface DialogBox {
+  readonly count: number;
+  readonly waiting: readonly Dialog[];
+  /** How many made room for others and were never told. */
+  readonly dropped: number;
+  readonly look: Look;
+}
+
 /** A command of the WMS that waits for its receiver. */
 export interface PendingCommand {
   readonly command_id: number;
@@ -133,6 +159,8 @@ export class World {
   readonly neededInputs = new Map<string, number>();
   /** queue -> the latest batches of missed workers, in the order in which they were missed. */
   readonly missedWorkers = new Map<string, readonly MissedBatch[]>();
+  /** Messages for people at the WMS, by shard. */
+  readonly dialogs = new Map<number, DialogBox>();
   readonly anomalies: Anomaly[] = [];
   anomalyCount = 0;
 

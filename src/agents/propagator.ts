@@ -10,6 +10,7 @@ import type { JobReply, WmsAnswer } from "../plugins/contract.ts";
 import { isOver, type Job, reportedStatusOf, statusOf, type World } from "../world.ts";
 import { type Ask, type Call, call, callAll, type Due, type Duty, type Reply, type Run, record } from "./agent.ts";
 import { asking, chunks, wmsAnswer } from "./asking.ts";
+import { tellDialogs } from "./dialogs.ts";
 import { tellEvents } from "./eventRanges.ts";
 import { killing, livingWorkers } from "./killRule.ts";
 import { uploadLogs } from "./logUploader.ts";
@@ -275,5 +276,5 @@ const tellWorkerStats: Duty = {
   } satisfies (world: World, due: Due) => Run,
 };
 
-/** Jobs first, as the original does, then workers, their log files, and their numbers. */
-export const propagator: readonly Duty[] = [tellJobs, tellWorkers, uploadLogs, tellWorkerStats];
+/** Jobs first, as the original does, then workers, their log files and numbers, and messages for people. */
+export const propagator: readonly Duty[] = [tellJobs, tellWorkers, uploadLogs, tellWorkerStats, tellDialogs];

@@ -84,11 +84,12 @@ function followsInstance(type: string): boolean {
       const command = { command_id: id, command: "c", receiver: "r", params: null, ack: true };
       foldInstance(world, { type: "instance.commandsReceived", commands: [command] }, 1);
     }
-    const before = structuredClone([world.instance, world.placements]);
+    world.dialogs.set(0, { count: 1, waiting: [], dropped: 0, look: { at: null, how: "now" } });
+    const before = structuredClone([world.instance, world.placements, world.dialogs]);
     fold(world, { shard: 0, seq: 1, at: 2, events: [event] });
     expect(world.anomalies).toEqual([]);
     try {
-      expect([world.instance, world.placements]).toEqual(before);
+      expect([world.instance, world.placements, world.dialogs]).toEqual(before);
       return false;
     } catch {
       return true;

@@ -94,8 +94,8 @@ it("follows each event of its own", () => {
 });
 
 it("leaves none of its events untold, and places queues for good", () => {
-  // Told in test/agents/cacher.test.ts.
-  const ofLists = ["instance.listContinued", "instance.listChecked"];
+  // Told in test/agents/cacher.test.ts and dialogs.test.ts.
+  const ofLists = ["instance.listContinued", "instance.listChecked", "instance.dialogsTold", "instance.dialogsUntold"];
   const told = new Set<string>([...story.map(([event]) => event.type), "instance.queuePlaced", ...ofLists]);
   expect(eventTypes.filter((type) => type.startsWith("instance.") && !told.has(type))).toEqual([]);
   const world = new World();

@@ -112,8 +112,8 @@ describe("an activity that was tried", () => {
   });
 
   it("is in the table, or has a test in concerned.test.ts", () => {
-    // Tested in test/agents/cacher.test.ts and logUploader.test.ts.
-    const ofLists = ["seeWorkerIDs", "readLists", "uploadLogs"];
+    // Tested in test/agents/cacher.test.ts, logUploader.test.ts and dialogs.test.ts.
+    const ofLists = ["seeWorkerIDs", "readLists", "uploadLogs", "tellDialogs"];
     const elsewhere = ["feedAsking", "sweepWorkers", "forgetJobs", "recoverCalls", "obey", "obeyKills", ...ofLists];
     expect(rules.map(({ name }) => name).toSorted()).toEqual(
       [...rows.map(({ rule }) => rule), ...elsewhere].toSorted(),

@@ -46,6 +46,7 @@ export const zones: readonly Zone[] = [
       "src/steps.ts",
       "src/frozen.ts",
       "src/missed.ts",
+      "src/dialogs.ts",
     ],
     imports: core,
     pure: true,
