@@ -30,7 +30,11 @@ export function runCommand(): Command {
       "after",
       "\nSIGTERM and SIGINT stop it when its calls have returned (twice: at once); SIGHUP reads the configuration again.",
     )
-    .action((options: RunOptions) => acting(() => run(options)));
+    .action(async (options: RunOptions) => {
+      await acting(() => run(options));
+      // A plug-in that was given up, or a log that failed, may hold the process for ever: the daemon's end is its end.
+      process.exit();
+    });
 }
 
 async function run({ config, log, logLevel, trustTail, attached, web }: RunOptions): Promise<void> {
