@@ -5,15 +5,21 @@
  */
 import { type KafkaMessage, kafkaMessageOf } from "./cloudEvent.ts";
 import { readFrom } from "./from.ts";
+import { placeOf } from "./position.ts";
 import { EventStream, type Published, type Source } from "./stream.ts";
 
 /** Where messages go, and where it is noted how far. */
 export interface Publisher {
+  /** Whether the messages of a shard are this one's to send; where that changes, start again from what is noted. */
+  leads(shard: number): boolean;
   /** The position that was noted last; undefined: nothing was ever published. */
   noted(): string | undefined;
   /** Resolves when all are acknowledged. Messages of one key keep their order. A rejection ends the publishing. */
   send(messages: readonly KafkaMessage[]): Promise<void>;
-  /** Notes a position in the log, by an event that is no message. It may leave out some, never the order. */
+  /**
+   * Notes in the log, by an event that is no message, how far the shards are that it leads. It may leave out some
+   * positions, never their order.
+   */
   note(position: string): Promise<void>;
 }
 
@@ -34,7 +40,8 @@ export async function publish(
     const stream = new EventStream(source, { from: readFrom(from), follow: true, signal: both });
     try {
       for await (const batch of batches(stream)) {
-        await publisher.send(batch.map(({ event }) => kafkaMessageOf(event, prefix)));
+        const own = batch.filter(({ event }) => publisher.leads(placeOf(event.id).shard));
+        if (own.length > 0) await publisher.send(own.map(({ event }) => kafkaMessageOf(event, prefix)));
         await publisher.note(batch.at(-1)!.position);
       }
     } finally {

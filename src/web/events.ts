@@ -2,7 +2,6 @@
  * The public events as server-sent events. It only reads, waits for nobody, and a client that vanishes, stalls or is
  * too slow costs nothing afterwards.
  */
-import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
@@ -43,7 +42,8 @@ const query = z.strictObject({
 
 /** Adds GET /events. */
 export function addEvents(server: FastifyInstance, route: EventRoute): void {
-  server.withTypeProvider<ZodTypeProvider>().get("/events", { schema: { querystring: query } }, (request, reply) => {
+  const options = { schema: { querystring: query }, exposeHeadRoute: false };
+  server.withTypeProvider<ZodTypeProvider>().get("/events", options, (request, reply) => {
     const { type, queue, from, follow } = request.query;
     // A browser comes again by itself, with the address of the first time and what it saw last.
     const last = request.headers["last-event-id"];
@@ -76,8 +76,7 @@ function send(reply: FastifyReply, route: EventRoute, wanted: Omit<StreamOptions
   sendAll(stream, raw, signal, route.pace ?? usualPace)
     .then((isTaken) => (isTaken ? raw.end() : raw.destroy()))
     .catch((error: unknown) => {
-      // Without an end the client takes it for a lost connection, and comes again.
-      raw.destroy();
+      raw.end(); // without `windrow.end` the client takes it for a lost connection
       route.onError(error instanceof Error ? error.message : String(error));
     });
 }
@@ -117,11 +116,20 @@ const placeFrame = (name: string, stream: EventStream): string =>
 
 const frameOf = ({ event, position }: Published): string => `id: ${position}\ndata: ${JSON.stringify(event)}\n\n`;
 
-async function drained(raw: ServerResponse, signal: AbortSignal, stallMs: number): Promise<boolean> {
-  try {
-    await once(raw, "drain", { signal: AbortSignal.any([signal, AbortSignal.timeout(stallMs)]) });
-    return true;
-  } catch {
-    return false; // gone, stalled, or the server closes
-  }
+/** Whether the client takes more: not if it is gone, stalled, or the server closes. */
+function drained(raw: ServerResponse, signal: AbortSignal, stallMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const settle = (isDrained: boolean): void => {
+      clearTimeout(timer);
+      raw.off("drain", onDrain);
+      signal.removeEventListener("abort", onAbort);
+      resolve(isDrained);
+    };
+    const onDrain = (): void => settle(true);
+    const onAbort = (): void => settle(false);
+    const timer = setTimeout(onAbort, stallMs);
+    raw.once("drain", onDrain);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+  });
 }

@@ -4,7 +4,7 @@
  */
 import { chmodSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";
-import { type FastifyInstance, fastify } from "fastify";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { statusOf } from "../audit/status.ts";
@@ -85,6 +85,7 @@ async function listenBeside(logDir: string, asked: Asked): Promise<FastifyInstan
 /** There is no login: whoever gets there may read. */
 async function listenAt({ host, port }: WebAddress, asked: Asked): Promise<{ server: FastifyInstance; url: string }> {
   const server = serverOf(asked);
+  if (isLoopback(host)) server.addHook("onRequest", refuseOtherNames);
   try {
     await server.listen({ host, port });
   } catch (error) {
@@ -93,4 +94,11 @@ async function listenAt({ host, port }: WebAddress, asked: Asked): Promise<{ ser
   }
   const { port: bound } = server.server.address() as AddressInfo;
   return { server, url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}` };
+}
+
+const isLoopback = (name: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i.test(name);
+
+/** A web page that has its own name resolved to this machine would read what is meant for this machine alone. */
+async function refuseOtherNames({ hostname }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (!isLoopback(hostname)) await reply.code(421).send({ error: "host", message: "ask for localhost" });
 }

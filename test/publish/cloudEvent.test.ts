@@ -65,6 +65,7 @@ class Topics implements Publisher {
   failAfter = Number.POSITIVE_INFINITY;
   onNote: () => void = () => undefined;
 
+  leads: (shard: number) => boolean = () => true;
   noted = () => this.position;
   async send(messages: readonly KafkaMessage[]): Promise<void> {
     const room = this.failAfter - this.messages.length;
@@ -99,6 +100,20 @@ describe("publishing", () => {
       return [id];
     });
     expect(seen).toEqual(idsOf(all));
+  });
+
+  it("leaves to others the shards that are theirs", async () => {
+    const sent: KafkaMessage[] = [];
+    for (const own of [1, 2]) {
+      const topics = new Topics();
+      const stop = new AbortController();
+      topics.leads = (shard) => shard === own;
+      topics.onNote = () => stop.abort();
+      await publish(log.stopped, topics, "p", stop.signal);
+      expect(topics.messages.every(({ headers }) => headers["ce_id"]?.startsWith(`${own}/`))).toBe(true);
+      sent.push(...topics.messages);
+    }
+    expect(sent.map(({ headers }) => headers["ce_id"]).toSorted()).toEqual(idsOf(all).toSorted());
   });
 
   it("goes on where the noted position stands", async () => {

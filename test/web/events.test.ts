@@ -3,12 +3,15 @@
  * left behind by clients that vanish, stall, or are too slow.
  */
 import { describe, expect, it, vi } from "vitest";
+import type { WindrowEvent } from "../../events/events.ts";
 import type { Published } from "../../src/publish/stream.ts";
 import { allOf, chapterOf, idsOf, write } from "../publish/writing.ts";
 import { type Client, listening, subscribe } from "./listening.ts";
 
 const idsAt = ({ events }: Client): string[] => events.map(({ id }) => id);
 const typesOf = (published: readonly Published[]): string[] => published.map(({ event }) => event.type);
+/** A few hundred of them are more than sockets take on their own account. */
+const long: WindrowEvent = { type: "job.untold", PandaIDs: [1], why: "no ".repeat(60_000) };
 const soon = { timeout: 20_000, interval: 10 };
 
 describe("GET /api/v1/events", () => {
@@ -118,15 +121,11 @@ describe("a client", () => {
   });
 
   it("that is too slow for the ring stops nobody, and gets the rest when it comes again", async () => {
-    const at = await listening({ size: { events: 3_000, characters: 1 << 30 } });
+    const at = await listening({ size: { events: 20, characters: 1 << 30 } });
+    await write(at.log, [1], "running");
     const client = await subscribe(at);
     client.pause();
-    const jobs = Array.from({ length: 150 }, (_, n) => n + 1);
-    await write(at.log, jobs);
-    await write(
-      at.log,
-      jobs.map((n) => n + 1_000),
-    );
+    for (let i = 0; i < 200; i++) await at.log.decide(1, [long]);
     // The whole log was written; what the client has not taken is in buffers of bounded size, or only in the log.
     client.resume();
     await client.ended();
@@ -137,19 +136,17 @@ describe("a client", () => {
     await rest.ended();
     expect(rest.events.length).toBeGreaterThan(0);
     const all = await allOf(at.log.stopped);
-    expect([...idsAt(client), ...idsAt(rest)].toSorted()).toEqual(idsOf(all).toSorted());
+    expect([...idsAt(client), ...idsAt(rest)]).toEqual(idsOf(all.slice(-200)));
   });
 
   it("that takes nothing any more is given up", async () => {
     const at = await listening({ pace: { stallMs: 50 } });
-    await write(
-      at.log,
-      Array.from({ length: 300 }, (_, n) => n + 1),
-    );
+    await write(at.log, [1], "running");
+    for (let i = 0; i < 150; i++) await at.log.decide(1, [long]);
+    const freed = vi.spyOn(at.log.store.followers, "delete");
     const client = await subscribe(at, { from: "start" });
     client.pause();
-    await vi.waitFor(() => expect(at.log.store.followers.size).toBe(2), soon);
-    await vi.waitFor(() => expect(at.log.store.followers.size).toBe(1), soon);
+    await vi.waitFor(() => expect(freed).toHaveBeenCalled(), soon);
     expect(at.log.feed.readers).toBe(0);
     client.resume();
     await client.ended();

@@ -23,6 +23,17 @@ describe("the port", () => {
     const statusOf = async (path: string, method: string) => (await fetch(new URL(path, at.url), { method })).status;
     for (const method of ["POST", "PUT", "DELETE", "PATCH"]) expect(await statusOf("/api/v1/status", method)).toBe(404);
     expect(await statusOf("/status", "GET")).toBe(404);
+    expect(await statusOf("/api/v1/events", "HEAD")).toBe(404);
+  });
+
+  it("answers to names of this machine alone, where it listens to this machine alone", async () => {
+    const at = await listening();
+    const path = "/api/v1/status";
+    const named = async (host: string) => (await subscribe(at, {}, { path, headers: { host } })).status;
+    for (const host of ["localhost", "127.0.0.1:25088", "[::1]:80"])
+      expect([host, await named(host)]).toEqual([host, 200]);
+    for (const host of ["evil.example", "127.0.0.1.evil.example"])
+      expect([host, await named(host)]).toEqual([host, 421]);
   });
 
   it("is only there where it is asked for; the socket answers with and without the prefix", async () => {
