@@ -95,7 +95,9 @@ const queueRules: readonly Rule[] = [
 
 const preparationRules: readonly Rule[] = [
   job("checkStageIn", "prepare", ({ settings: { preparator } }, { state, ctx }, id) =>
-    state.tags.has("due:check") ? byLook(ctx.prepare, preparator.checkInterval, preparator.lockInterval, id) : null,
+    state.tags.has("due:check") || state.tags.has("due:resolve")
+      ? byLook(ctx.prepare, preparator.checkInterval, preparator.lockInterval, id)
+      : null,
   ),
   job("triggerStageIn", "prepare", (world, entity, id) => {
     const { preparator } = world.settings;

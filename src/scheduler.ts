@@ -234,7 +234,9 @@ export class Scheduler {
     }
   }
 
-  /** What another instance leads is nobody's duty here. Commands concern every shard: their rules see to it themselves. */
+  /**
+   * What another instance leads is nobody's duty here. Commands concern every shard: their rules see to it themselves.
+   */
   #led(kind: Kind | "instance", id: Id): boolean {
     if (kind === "instance") return true;
     const queue = this.#queueOf(kind, id);

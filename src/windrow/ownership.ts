@@ -1,7 +1,7 @@
 /**
- * Who leads which shard, where several instances share a log (reliability 2.2). It says when to claim and when to give up;
- * the log alone decides who leads. Wrong claims are safe and only wasteful, so nothing here has to be right for the World to
- * be.
+ * Who leads which shard, where several instances share a log (reliability 2.2). It says when to claim and when to give
+ * up; the log alone decides who leads. Wrong claims are safe and only wasteful, so nothing here has to be right for the
+ * World to be.
  */
 import type { Logger } from "pino";
 import { ShardLost } from "../log/faults.ts";
@@ -132,8 +132,8 @@ export class Ownership {
 }
 
 /**
- * An even share: every shard goes to the instance that draws highest for it, among those that have not got theirs yet. All
- * instances that see the same list come to the same answer, and few shards move when the list changes.
+ * An even share: every shard goes to the instance that draws highest for it, among those that have not got theirs yet.
+ * All instances that see the same list come to the same answer, and few shards move when the list changes.
  */
 export function evenShare(
   instances: readonly string[],

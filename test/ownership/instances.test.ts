@@ -1,6 +1,6 @@
 /**
- * Several instances on one log: who leads which shard, what happens when one vanishes or stands still, and that nothing is
- * done twice. The log is in memory, every instance has its own view of it, and time is the test's.
+ * Several instances on one log: who leads which shard, what happens when one vanishes or stands still, and that nothing
+ * is done twice. The log is in memory, every instance has its own view of it, and time is the test's.
  */
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
