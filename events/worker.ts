@@ -107,8 +107,14 @@ export const workerEvents = [
   /** The WMS knows the final status: no further updates (3.10). */
   many("worker.closed", {}),
   many("worker.untold", { why: z.string() }),
-  /** The WMS has a local log file of the worker up to so many bytes, and says where it can be read (3.10). */
-  one("worker.logSent", { kind: z.string(), path: z.string(), bytes: z.number(), url: z.string() }),
+  /** The WMS has a local log file of the worker as it was with `size` bytes, those from `from` on, and says where. */
+  one("worker.logSent", {
+    kind: z.string(),
+    path: z.string(),
+    from: z.number(),
+    size: z.number(),
+    url: z.string(),
+  }),
   /** All that was there is sent; `of`: after the update that the WMS took then. */
   one("worker.logsSettled", { of: instant }),
   one("worker.logsUnsent", { why: z.string() }),

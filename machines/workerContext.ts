@@ -60,7 +60,10 @@ export interface WorkerContext {
   /** Event ranges were last asked for (4.1). */
   feed: Look;
   /** What the WMS has of each local log file, by its kind. */
-  sentLogs: Record<string, { readonly path: string; readonly bytes: number; readonly url: string }>;
+  sentLogs: Record<
+    string,
+    { readonly path: string; readonly from: number; readonly size: number; readonly url: string }
+  >;
   /** Local log files are to be sent; null: nothing before the next update that the WMS takes (3.10). */
   logs: Look | null;
 }

@@ -126,8 +126,8 @@ const evolutions: Evolve = {
   },
   "worker.closed": (worker, { at }) => oweLogs(worker, at),
   "worker.logSent": (worker, { event }) => {
-    const { kind, path, bytes, url } = event as EventOf<"worker.logSent">;
-    worker.sentLogs = { ...worker.sentLogs, [kind]: { path, bytes, url } };
+    const { kind, path, from, size, url } = event as EventOf<"worker.logSent">;
+    worker.sentLogs = { ...worker.sentLogs, [kind]: { path, from, size, url } };
   },
   "worker.logsSettled": (worker, { event }) => {
     // An update that was taken meanwhile wants them once more.

@@ -41,16 +41,17 @@ export type Arguments =
   | { readonly plain: readonly unknown[] }
   | FileArguments;
 
-/** A name and a piece of a file. */
+/** A name and the end of a file. */
 export interface FileArguments {
   readonly name: string;
   readonly file: FilePiece;
 }
 
-/** A piece of a local file, read where the call is made: the core never has its bytes. */
+/** The end of a local file, read where the call is made: the core never has its bytes. */
 export interface FilePiece {
   readonly path: string;
-  readonly from: number;
+  /** A file of so many bytes has nothing new; null: whatever it has is new. */
+  readonly known: number | null;
   readonly maxBytes: number;
 }
 
@@ -94,8 +95,8 @@ export interface Answered {
   readonly workers: Readonly<Record<number, WorkerChanges>>;
   /** In the order in which the plug-in made them; they stand whatever it answered. */
   readonly groups?: readonly GroupChange[];
-  /** Where the piece of a file ended that the call took, and how long the file was. */
-  readonly piece?: { readonly to: number; readonly size: number };
+  /** Where the end of a file began that the call took, and how long the file was. */
+  readonly piece?: { readonly from: number; readonly size: number };
 }
 
 /** No usable answer. `missing`: the plug-in does not offer the method. */

@@ -1,17 +1,18 @@
 /**
- * Log upload: what the local log files of a worker have grown by is sent to the WMS after each update of the worker
- * that the WMS took, for the last time after the final one (lifecycle 3.10). What was sent is in the log after each
- * piece, so a crash repeats one piece at most. It must never see the bytes: the call names the file.
+ * Log upload: local log files of a worker are sent to the WMS after each update of the worker that it took, for the
+ * last time after the final one (lifecycle 3.10). The server keeps what was last sent under a name (panda-api 8), so a
+ * file that grew is sent as a whole, or its end where it is long; the pieces of the original would leave but the last
+ * of them there. It must never see the bytes: the call names the file.
  */
 import type { WindrowEvent } from "../../events/events.ts";
 import type { Worker, World } from "../world.ts";
 import { type Answered, call, type Duty, type Part, type Run, record } from "./agent.ts";
 import { wmsAnswer } from "./asking.ts";
 
-/** Of a log file in one call. The server takes 100 MiB. */
-const pieceBytes = 4 * 1024 * 1024;
-/** Pieces of one file in one run: a file that grows faster than it is sent does not hold the run. */
-const maxPieces = 25;
+/** Of the end of a file while the worker is alive: enough to see what it does. */
+const aliveBytes = 1024 * 1024;
+/** When it has ended. The server takes 100 MiB. */
+const finalBytes = 32 * 1024 * 1024;
 
 /** Name of a log file at the server (specs 3, set_log_file). */
 export const remoteName = (harvesterID: string, path: string): string =>
@@ -49,29 +50,28 @@ interface LogFile {
   readonly shard: number;
 }
 
-/** Sends what is new of one file. null: all is sent that was there; else what was wrong. */
-function* uploadOne(world: World, { ctx }: Worker, { kind, path, key, shard }: LogFile): Part<string | null> {
-  const { harvesterID } = world.instance;
-  for (let piece = 0; piece < maxPieces; piece += 1) {
-    const sent = ctx.sentLogs[kind];
-    const from = sent?.path === path ? sent.bytes : 0;
-    const wanted = { path, from, maxBytes: pieceBytes };
-    const reply = yield* call({
-      method: "uploadFile",
-      plugin: "communicator",
-      queue: null,
-      key: `${key}:${kind}:${from}`,
-      args: { name: remoteName(harvesterID, path), file: wanted },
-    });
-    const said = wmsAnswer<string>(reply);
-    if (!said.ok) return `${kind}: ${said.message}`;
-    const { piece: read } = reply as Answered;
-    // Nothing is there, or nothing new.
-    if (!read || read.to === from) return null;
-    yield* record(shard, key, [
-      { type: "worker.logSent", workerID: ctx.workerID, kind, path, bytes: read.to, url: said.data },
-    ]);
-    if (read.to >= read.size) return null;
-  }
-  return `${kind}: it grows faster than it is sent`;
+/** Sends one file if it has anything new. null: the WMS has what there is; else what was wrong. */
+function* uploadOne(world: World, { ctx, state }: Worker, { kind, path, key, shard }: LogFile): Part<string | null> {
+  const isLast = state.regions["report"] === "closed";
+  const sent = ctx.sentLogs[kind];
+  // The last time more of a long file is sent than before.
+  const stands = sent?.path === path && (sent.from === 0 || !isLast);
+  const reply = yield* call({
+    method: "uploadFile",
+    plugin: "communicator",
+    queue: null,
+    key: `${key}:${kind}`,
+    args: {
+      name: remoteName(world.instance.harvesterID, path),
+      file: { path, known: stands ? sent.size : null, maxBytes: isLast ? finalBytes : aliveBytes },
+    },
+  });
+  const said = wmsAnswer<string>(reply);
+  if (!said.ok) return `${kind}: ${said.message}`;
+  const { piece } = reply as Answered;
+  // Nothing is there, or nothing new.
+  if (!piece) return null;
+  const { workerID } = ctx;
+  yield* record(shard, key, [{ type: "worker.logSent", workerID, kind, path, ...piece, url: said.data }]);
+  return null;
 }
