@@ -95,7 +95,8 @@ async function connect(logDir: string, { from, filter, follow, signal }: Subscri
   try {
     const { statusCode, body } = await request(`http://daemon/api/v1/events?${query}`, { dispatcher, signal });
     if (statusCode === 200) return { body: webStreamOf(body), close: () => dispatcher.destroy() };
-    throw new PositionRefused(z.looseObject({ message: z.string() }).parse(await body.json()).message);
+    const { message } = z.looseObject({ message: z.string() }).parse(await body.json());
+    throw statusCode === 400 ? new PositionRefused(message) : new LogRefused("busy", `the daemon says: ${message}`);
   } catch (error) {
     await dispatcher.destroy();
     const code = error instanceof Error && "code" in error ? error.code : "";

@@ -16,8 +16,10 @@ export interface Pace {
   readonly heartbeatMs: number;
   /** How long a client may take nothing before it is given up. */
   readonly stallMs: number;
+  /** How many are served at the same time; the others are asked to come later. */
+  readonly clients: number;
 }
-const usualPace: Pace = { heartbeatMs: 15_000, stallMs: 60_000 };
+const usualPace: Pace = { heartbeatMs: 15_000, stallMs: 60_000, clients: 200 };
 
 export interface EventRoute {
   readonly source: Source;
@@ -42,6 +44,8 @@ const query = z.strictObject({
 
 /** Adds GET /events. */
 export function addEvents(server: FastifyInstance, route: EventRoute): void {
+  const { clients } = route.pace ?? usualPace;
+  let served = 0;
   const options = { schema: { querystring: query }, exposeHeadRoute: false };
   server.withTypeProvider<ZodTypeProvider>().get("/events", options, (request, reply) => {
     const { type, queue, from, follow } = request.query;
@@ -51,6 +55,14 @@ export function addEvents(server: FastifyInstance, route: EventRoute): void {
       const begin = readFrom((Array.isArray(last) ? last[0] : last) || from || "now");
       requireSound(route.source, begin);
       const filter = { ...(type ? { types: type } : {}), ...(queue ? { queues: queue } : {}) };
+      if (served >= clients) {
+        const message = `${clients} streams are served already`;
+        return void reply.code(503).header("retry-after", 5).send({ error: "busy", message });
+      }
+      served += 1;
+      reply.raw.once("close", () => {
+        served -= 1;
+      });
       send(reply, route, { from: begin, filter, follow: follow !== "false" });
     } catch (error) {
       if (!(error instanceof PositionRefused)) throw error;

@@ -154,6 +154,20 @@ describe("a client", () => {
     expect(client.events.length).toBeLessThan((await allOf(at.log.stopped)).length);
   });
 
+  it("that is one too many is asked to come later", async () => {
+    const at = await listening({ pace: { clients: 2 } });
+    const clients = [await subscribe(at), await subscribe(at)];
+    const third = await subscribe(at);
+    await third.ended();
+    expect([third.status, third.headers["retry-after"], third.text()]).toEqual([
+      503,
+      "5",
+      expect.stringContaining("2 streams are served already"),
+    ]);
+    clients[0]?.leave();
+    await vi.waitFor(async () => expect((await subscribe(at)).status).toBe(200), soon);
+  });
+
   it("that reads the log waits for its turn behind others, and all get everything", async () => {
     const at = await listening();
     await write(at.log, [1, 2, 3]);

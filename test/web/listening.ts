@@ -28,7 +28,7 @@ export async function listening(options: { size?: RingSize; pace?: Partial<Pace>
   const dir = await tempDir();
   const log = await writing(options.size);
   const errors: string[] = [];
-  const pace = { heartbeatMs: 60_000, stallMs: 60_000, ...options.pace };
+  const pace = { heartbeatMs: 60_000, stallMs: 60_000, clients: 10, ...options.pace };
   const asked = { world: () => log.world, events: log.live, onError: (why: string) => errors.push(why), pace };
   const server = await serveQueries(dir, asked, { host: "127.0.0.1", port: 0 });
   onTestFinished(() => server.close());

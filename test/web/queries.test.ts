@@ -1,9 +1,13 @@
 /**
  * Status and histories over the port, read only; and where the port is.
  */
+import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../src/config/refusal.ts";
 import { webAddressOf } from "../../src/web/address.ts";
+import { serveQueries } from "../../src/web/queries.ts";
+import { socketOf } from "../../src/web/socket.ts";
+import { tempDir } from "../plugins/fixtures.ts";
 import { write } from "../publish/writing.ts";
 import { listening, subscribe } from "./listening.ts";
 
@@ -44,6 +48,17 @@ describe("the port", () => {
       expect(answer.text()).toContain('"harvesterID":"H"');
     }
   });
+});
+
+it("a port that is taken is a mistake of the configuration, and leaves no socket behind", async () => {
+  const [at, other] = [await listening(), await listening()];
+  const port = Number(new URL(at.url).port);
+  const asked = { world: () => other.log.world, events: other.log.live, onError: expect.unreachable };
+  const dir = await tempDir();
+  const taken = serveQueries(dir, asked, { host: "127.0.0.1", port });
+  await expect(taken).rejects.toThrow(ConfigError);
+  await expect(taken).rejects.toThrow(/the web port cannot be opened: .*EADDRINUSE.*--web/);
+  expect(existsSync(socketOf(dir))).toBe(false);
 });
 
 describe("its address", () => {
