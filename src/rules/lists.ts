@@ -59,7 +59,8 @@ function neededBy(queue: QueueConfig, world: World): readonly string[] {
     ...(slave && queue.prioritizedProdSourceLabels.length > 0 ? ["job_statistics_new.json"] : []),
     ...(pulls && !slave && activateWorkerFactor === "auto" ? ["worker_statistics.json"] : []),
     ...(pulls || bySize ? ["resource_types.json"] : []),
-    pandaQueues,
+    // The WMS does not have this one.
+    ...(world.settings.cacher.data.some((line) => line.startsWith(pandaQueues)) ? [pandaQueues] : []),
   ];
 }
 
