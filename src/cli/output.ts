@@ -20,12 +20,16 @@ export const exitCodes = {
   damaged: 4,
 } as const;
 
+const afterFault =
+  "What was being written may be in the log or not: mend the disk, then run `windrow verify`, or start again.";
+
 /** The text as people should see it, with the exit code. A bug keeps its stack. */
 export function failureOf(error: unknown): { readonly text: string; readonly code: number } {
   if (error instanceof ConfigError || error instanceof PlacementRefused || error instanceof PositionRefused)
     return { text: error.message, code: exitCodes.usage };
   if (error instanceof LogRefused) return { text: error.message, code: exitCodes.refused };
-  if (error instanceof LogHalted || error instanceof LogFault || error instanceof SnapshotRefused)
+  if (error instanceof LogFault) return { text: `${error.message}. ${afterFault}`, code: exitCodes.damaged };
+  if (error instanceof LogHalted || error instanceof SnapshotRefused)
     return { text: error.message, code: exitCodes.damaged };
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { text: `Windrow has a bug here: ${text}`, code: exitCodes.failed };

@@ -33,13 +33,14 @@ async function serve({ dir, port, sentTimeout, json, attached }: Options, comman
   );
   const api = `${server.url}/api/v1`;
   const line = json ? JSON.stringify({ standIn: true, url: server.url, api, dir, pid: process.pid }) : server.url;
-  process.stdout.write(`${line}\n`);
-  // A second signal finds no handler and ends the process at once.
-  await new Promise<void>((stop) => {
+  // Whoever reads the line may stop the server at once. A second signal finds no handler and ends the process.
+  const stopped = new Promise<void>((stop) => {
     process.once("SIGTERM", () => stop());
     process.once("SIGINT", () => stop());
     if (attached) whenParentEnds(stop);
   });
+  process.stdout.write(`${line}\n`);
+  await stopped;
   await server.close();
 }
 

@@ -39,6 +39,7 @@ try {
     .option("--id <id>", "only this scenario, e.g. prepare/check-false; shown even where it is informative")
     .option("--json", "one JSON document instead of a report")
     .option("--show <n>", "how many failed scenarios to show side by side", "5")
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
     .action(main)
     .parseAsync();
 } catch (error) {

@@ -71,7 +71,10 @@ export async function writingTo(log: Log, size?: RingSize): Promise<Writing> {
     now += 1000;
     await journal.decide({ shard, cause: "test", events });
   };
-  await decide(0, configured({ A: {}, B: {} }).slice(0, 3));
+  await decide(
+    0,
+    configured({ A: {}, B: {} }).filter(({ type }) => type.startsWith("instance.")),
+  );
   await decide(1, configured({ A: {} }).slice(-1));
   await decide(2, configured({ B: {} }).slice(-1));
   return { log, journal, world, feed, stopped: { log }, live: { log, feed }, transitions, decide };
