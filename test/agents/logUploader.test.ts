@@ -1,4 +1,4 @@
-/** Log files go to the WMS after each update that it took, where they have anything new, whatever happens in between. */
+/** Log files go to the WMS after each update that it took, where they have anything new. */
 import { describe, expect, it } from "vitest";
 import type { WindrowEvent } from "../../events/events.ts";
 import type { Call, Reply } from "../../src/agents/agent.ts";
@@ -95,7 +95,7 @@ describe("log files", () => {
     });
   });
 
-  it("that are long are sent by their last MiB while the worker is alive, and by their last 32 when it has ended", () => {
+  it("that are long are sent by their last MiB while the worker is alive, by their last 32 when it has ended", () => {
     const world = running({ stdout: "/w/4.out" });
     add(world, start + 10, told);
     upload(world, taking({ "/w/4.out": 3 * MiB }));
