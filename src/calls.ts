@@ -114,6 +114,7 @@ export class ConfiguredPlugins implements Plugins {
       // Not "refused": that says what a plug-in answered, and a zipper's refused answer is a failure (1.8).
       return trouble("threw", "it waited for its turn until it was too late to begin; it was not called");
     }
+    if (this.#stopping.signal.aborted) return trouble("threw", "the daemon stops; it was not called");
     const missing = missingSecrets(call.method, call.args, this.#vault);
     if (missing !== undefined) return trouble("threw", missing);
     const specs = specsOf(call.args, began, (data) => putBack(data, this.#vault));

@@ -127,7 +127,7 @@ function tailsOf(db: DatabaseSync, shards: number): Map<number, Tail> {
 function agree(db: DatabaseSync, found: Anchor["found"], tails: ReadonlyMap<number, Tail>, opening: Opening): void {
   if (opening.trustTail) return;
   const { anchor } = filesOf(opening.dir);
-  const advice = "Restore the log and its anchor from a backup, or accept the log as it is: `windrow run --trust-tail`.";
+  const advice = "Restore the log and its anchor from a backup, or accept it as it is: `windrow run --trust-tail`.";
   if (found.state !== "good") {
     if (tails.size === 0 && found.state === "missing") return;
     throw new LogHalted(-1, `the tail anchor ${anchor} is ${found.state}, so lost records would go unseen. ${advice}`);

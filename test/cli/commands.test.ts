@@ -85,7 +85,7 @@ describe("of a stopped log", () => {
     expect(history.lines.slice(2).map((line) => /[a-zA-Z]+\.\w+(?= )/.exec(`${line} `)?.[0])).toEqual(
       steps.map(({ type }) => type),
     );
-    // What is written to a file or a pipe is for programs too: a line a step, without colours, and calls by short names.
+    // What goes to a file or a pipe is for programs too: a line a step, without colours, and calls by short names.
     const text = history.lines.join("\n");
     expect(text).not.toContain("\u001b");
     expect(history.lines.find((line) => line.includes("call.intended"))).toMatch(/ #1 +unknown -> open/);

@@ -64,7 +64,7 @@ describe("a log", () => {
     expect(readFileSync(databaseOf(log)).equals(before)).toBe(true);
   });
 
-  it("that lost acknowledged records is behind its anchor: 4, until an operator accepts it with --trust-tail", async () => {
+  it("that is behind its anchor ends commands with 4, until an operator accepts it with --trust-tail", async () => {
     const dir = await tempDir();
     configure(dir);
     letGo(dir);
