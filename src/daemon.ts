@@ -13,6 +13,7 @@ import { listSourceSection } from "./config/listSource.ts";
 import { type LoadedConfig, loadConfig } from "./config/load.ts";
 import type { Configuration } from "./configure.ts";
 import { type Frozen, freeze } from "./frozen.ts";
+import { LogRefused } from "./log/faults.ts";
 import { isKafkaAddress } from "./log/kafkaSettings.ts";
 import { openPlacedKafkaLog, type PlacedLog } from "./log/open.ts";
 import { findSnapshot, type Snapshot, writeSnapshot } from "./log/snapshot.ts";
@@ -24,6 +25,8 @@ import { Vault } from "./vault.ts";
 import { foldVersion } from "./version.ts";
 import { type WebAddress, webAddressOf } from "./web/address.ts";
 import { type Answering, serveQueries } from "./web/queries.ts";
+import { isListening, socketOf } from "./web/socket.ts";
+import { shareShards } from "./windrow/sharing.ts";
 import { type Engine, openEngine } from "./windrow.ts";
 
 export interface DaemonOptions {
@@ -36,6 +39,8 @@ export interface DaemonOptions {
   readonly logger: Logger;
   /** Accept a log whose tail anchor is missing or ahead, after a restore. */
   readonly trustTail?: boolean;
+  /** Name of this instance among those that share a log on Kafka and this configuration directory; `main` if absent. */
+  readonly instance?: string;
   /** Address of a TCP port for subscribers; true: the usual one; absent: what section [windrow] says. */
   readonly web?: string | true;
 }
@@ -57,16 +62,23 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 /**
  * The log that the command line or the configuration names: a directory, or a log on Kafka with a directory beside it.
  */
-function openLogOf({ instance }: LoadedConfig, options: DaemonOptions): Promise<PlacedLog> {
+async function openLogOf({ instance }: LoadedConfig, options: DaemonOptions): Promise<PlacedLog> {
   const { logDir, shards, kafkaBrokers, kafkaPrefix } = instance.windrow;
   const kafka = kafkaBrokers === null ? null : `kafka://${kafkaBrokers}/${kafkaPrefix}`;
   const where = options.logDir ?? kafka ?? logDir ?? "log";
   if (isKafkaAddress(where)) {
-    const dir = resolve(options.configDir, `${logDir ?? "log"}.kafka`);
+    const dir = resolve(options.configDir, `${logDir ?? "log"}.kafka`, options.instance ?? "main");
+    await refuseTwice(dir);
     return openPlacedKafkaLog(where, { dir, shards, notice: (text) => options.logger.warn(text) });
   }
   const trust = options.trustTail ? { trustTail: true } : {};
   return openSqliteLog(resolve(options.configDir, where), { shards, ...trust });
+}
+
+/** A directory beside a log on Kafka is one instance's; in SQLite the log's own lock sees to that. */
+async function refuseTwice(dir: string): Promise<void> {
+  if (!(await isListening(socketOf(dir)))) return;
+  throw new LogRefused("busy", `an instance runs with ${dir} already. Give this one another name with --instance`);
 }
 
 async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOptions): Promise<Daemon> {
@@ -95,11 +107,13 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
   let records = 0;
   let daemon: Daemon | undefined;
   let feed: Feed | undefined;
+  const owner = `${hostname()}:${process.pid}:${Date.now()}`;
   const engine = await openEngine({
     log,
     plugins,
     now: Date.now,
-    owner: `${hostname()}:${process.pid}:${Date.now()}`,
+    owner,
+    ...(log.presence ? { lead: [] } : {}),
     config,
     ...(snapshot ? { snapshot: snapshot as Snapshot & { readonly state: Frozen } } : {}),
     watch: (transition) => {
@@ -124,13 +138,13 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
     },
     snapshot ? "the World is restored from a snapshot and the log" : "the World is restored from the log",
   );
-  daemon = new Daemon({ log, engine, plugins, server, version, logger }, async () => {
+  daemon = new Daemon({ log, engine, owner, plugins, server, version, logger }, async () => {
     const next = await loadConfig(configDir);
     announce(next, logger);
     await engine.configure(next);
     config = next;
     for (const { queueName } of next.queues) plugins.forget(queueName);
-    plugins.forgetListSource();
+    plugins.forget("", "listSource");
   });
   return daemon;
 }
@@ -154,6 +168,7 @@ async function answer(
 interface Parts {
   readonly log: PlacedLog;
   readonly engine: Engine;
+  readonly owner: string;
   readonly plugins: ConfiguredPlugins;
   readonly server: Answering;
   readonly version: string;
@@ -180,10 +195,16 @@ export class Daemon {
 
   /** Works until `stop` is called; then calls that run return, the last records are written, and the log is closed. */
   async run(): Promise<void> {
-    const { engine, server, logger } = this.#parts;
+    const { log, engine, owner, server, logger } = this.#parts;
+    const ended = new AbortController();
+    const stop = AbortSignal.any([this.#stopping.signal, ended.signal]);
+    const { presence } = log;
+    const sharing = presence ? shareShards({ engine, shards: log.shards, presence, owner, logger }, stop) : undefined;
     try {
       await engine.run(this.#stopping.signal);
     } finally {
+      ended.abort();
+      await sharing;
       await server.close();
     }
     logger.info("calls have returned; writing a snapshot and giving the log up");

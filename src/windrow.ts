@@ -184,7 +184,9 @@ export class Engine {
 
   /** Starts the runs of a duty for what is due, as far as its limit allows. */
   #start(duty: Duty, now: number): Promise<void>[] {
-    const room = duty.limit(this.world) - (this.#atWork.get(duty.name) ?? 0);
+    // A new log has no configuration until the instance that leads its first shard has recorded one.
+    const limit = this.world.instance.config ? duty.limit(this.world) : 0;
+    const room = limit - (this.#atWork.get(duty.name) ?? 0);
     const ids = room > 0 ? this.#takeQuiet(duty.name, now, room) : [];
     if (ids.length === 0) return [];
     const batches = duty.batches?.(this.world, ids) ?? ids.map((id) => [id]);

@@ -8,6 +8,7 @@ import { acting } from "./output.ts";
 interface RunOptions {
   readonly config: string;
   readonly log?: string;
+  readonly instance?: string;
   readonly logLevel: Level;
   readonly trustTail?: true;
   readonly attached?: true;
@@ -22,6 +23,7 @@ export function runCommand(): Command {
       "--log <log>",
       "directory of the log, or kafka://HOST:PORT[,HOST:PORT]/PREFIX (default: what [windrow] says, or `log`)",
     )
+    .option("--instance <name>", "with a log on Kafka: the name of this instance beside others of this configuration")
     .option("--log-level <level>", "what is written to standard error: trace, debug, info, warn, error", "info")
     .option("--trust-tail", "accept a log whose tail anchor is missing or ahead, after a restore from a backup")
     .option("--web [host:port]", "serve events, status and histories on a TCP port too; there is no login")
@@ -37,7 +39,7 @@ export function runCommand(): Command {
     });
 }
 
-async function run({ config, log, logLevel, trustTail, attached, web }: RunOptions): Promise<void> {
+async function run({ config, log, instance, logLevel, trustTail, attached, web }: RunOptions): Promise<void> {
   const logger = pino({ level: logLevel }, pino.destination({ dest: 2, sync: true }));
   let daemon: Daemon | undefined;
   let stops = 0;
@@ -54,6 +56,7 @@ async function run({ config, log, logLevel, trustTail, attached, web }: RunOptio
     configDir: config,
     logger,
     ...(log === undefined ? {} : { logDir: log }),
+    ...(instance === undefined ? {} : { instance }),
     ...(trustTail ? { trustTail } : {}),
     ...(web === undefined ? {} : { web }),
   });

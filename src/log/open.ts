@@ -5,6 +5,7 @@
 
 import { mkdirSync } from "node:fs";
 import { openKafkaLog } from "./kafkaLog.ts";
+import { type KafkaPresence, openKafkaPresence } from "./kafkaPresence.ts";
 import { isKafkaAddress, type KafkaSecurity, noSecurity, readKafkaSecurity } from "./kafkaSettings.ts";
 import type { Log } from "./log.ts";
 import { openSqliteLog, openSqliteLogReadOnly } from "./sqlite.ts";
@@ -12,6 +13,8 @@ import { openSqliteLog, openSqliteLogReadOnly } from "./sqlite.ts";
 /** A log, and the directory of what lies beside it on this machine: snapshots, sockets, secrets of jobs. */
 export interface PlacedLog extends Log {
   readonly dir: string;
+  /** Where the instances that share it hear of each other; absent where there is only one. */
+  readonly presence?: KafkaPresence;
 }
 
 /** Opens a log that is there, to read it. @throws LogRefused, LogHalted, LogFault */
@@ -37,14 +40,19 @@ export interface Beside {
 export async function openPlacedKafkaLog(address: string, { dir, shards, notice }: Beside): Promise<PlacedLog> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const log = await openLogToWrite(address, shards, notice);
+  const presence = await openKafkaPresence(address, await kafkaSecurity());
   return {
     dir,
+    presence,
     shards: log.shards,
     tip: (shard) => log.tip(shard),
     read: (shard, from) => log.read(shard, from),
     append: (shard, record) => log.append(shard, record),
     follow: (deliver) => log.follow(deliver),
-    close: () => log.close(),
+    close: async () => {
+      await presence.close();
+      await log.close();
+    },
   };
 }
 

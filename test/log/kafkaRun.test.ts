@@ -57,7 +57,7 @@ async function liveOn(broker: Broker): Promise<void> {
       expect(engine.world.anomalies).toEqual([]);
       expect(existsSync(join(logDir, "windrow.sock"))).toBe(true);
     });
-    expect(readdirSync(join(placesOf(dir).config, "log.kafka")).join(" ")).toMatch(/snapshot-\d+\.gz/);
+    expect(readdirSync(join(placesOf(dir).config, "log.kafka", "main")).join(" ")).toMatch(/snapshot-\d+\.gz/);
 
     const history: unknown = JSON.parse((await windrow("history", "job", "101", address, "--json")).stdout);
     expect(JSON.stringify(history)).toMatch(/"job.fetched".*"worker.submitted"/);
