@@ -15,7 +15,7 @@ const inFlight = 256;
 const shards = 4;
 
 /** An event of about 600 bytes as JSON. */
-function eventOf(n: number): unknown {
+export function eventOf(n: number): unknown {
   const look = { workerID: n, status: "running", checked: true, changes: { set: { nativeStatus: "R".repeat(60) } } };
   const attributes = { host: `node-${n}.example.org`, text: "0123456789abcdef".repeat(25) };
   return { type: "worker.looked", at: 1_700_000_000_000 + n, look, attributes };

@@ -24,7 +24,8 @@ async function ours(dir: string): Promise<{ perSecond: number }> {
   return { perSecond };
 }
 
-async function storedBytes(dir: string): Promise<readonly Uint8Array[]> {
+/** Stored bytes of every record of a stopped log. */
+export async function storedBytes(dir: string): Promise<readonly Uint8Array[]> {
   const log = await openSqliteLogReadOnly(dir);
   const bytes: Uint8Array[] = [];
   for (let shard = 0; shard < log.shards; shard += 1) {
@@ -35,7 +36,7 @@ async function storedBytes(dir: string): Promise<readonly Uint8Array[]> {
 }
 
 /** JSON.parse and SHA-256 alone; records a second. */
-function bare(stored: readonly Uint8Array[]): number {
+export function bare(stored: readonly Uint8Array[]): number {
   const started = performance.now();
   for (const bytes of stored) {
     hashOf(bytes);

@@ -4,7 +4,6 @@
  * the run, even where that is killed.
  */
 import { execFile, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +17,8 @@ const run = promisify(execFile);
 const kafka = "4.3.1";
 const log4j = "2.25.1";
 const oldestJava = 17;
+/** Any 16 bytes as base64; a random one that begins with a dash would be taken for an option. */
+const clusterId = "4L6g3nShT-eMCtK--X86sw";
 
 export const startJars: Way = async (dir) => {
   const java = await javaVersion();
@@ -36,11 +37,10 @@ export const startJars: Way = async (dir) => {
   );
   writeFileSync(join(dir, "log4j2.properties"), logging);
   const classPath = `${jars.dir}/*`;
-  const id = randomBytes(16).toString("base64url");
   const scram = `SCRAM-SHA-512=[name=${user.name},password=${user.password}]`;
   const quiet = `-Dlog4j2.configurationFile=${join(dir, "log4j2.properties")}`;
   const settings = join(dir, "server.properties");
-  const format = ["format", "-t", id, "-c", settings, "--add-scram", scram];
+  const format = ["format", "-t", clusterId, "-c", settings, "--add-scram", scram];
   await run("java", ["-XX:TieredStopAtLevel=1", quiet, "-cp", classPath, "kafka.tools.StorageTool", ...format]);
   const stop = await startProcess([
     "-Xmx400m",
