@@ -70,7 +70,7 @@ it("a site whose plug-in never answers stalls no other, and has as many calls as
   expect(engine.world.anomalies).toEqual([]);
 });
 
-it("a call is given up at its deadline: its outcome is unknown, the plug-in hears it, and others get their turn", async () => {
+it("a call is given up at its deadline: its outcome is unknown, the plug-in hears it, others go on", async () => {
   const { told } = await import(module);
   told.asked.length = 0;
   const aborted = told.aborted;

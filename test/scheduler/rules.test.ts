@@ -1,6 +1,6 @@
 /**
- * When each duty is due, rule by rule, against the table of lifecycle 0.3: `interval` after the activity's own interval,
- * `trouble` after the section's lockInterval, `now` at once, never tried before all others.
+ * When each duty is due, rule by rule, against the table of lifecycle 0.3: `interval` after the activity's own
+ * interval, `trouble` after the section's lockInterval, `now` at once, never tried before all others.
  */
 import { describe, expect, it } from "vitest";
 import type { WindrowEvent } from "../../events/events.ts";
