@@ -1,0 +1,83 @@
+/**
+ * What `windrow history` and `windrow status` show people: nothing is wider than their terminal, nothing of a life is
+ * left out, and where there is no terminal every step is one line.
+ */
+import { stripVTControlCharacters } from "node:util";
+import { describe, expect, it } from "vitest";
+import type { WindrowEvent } from "../../events/events.ts";
+import { type History, HistoryReader } from "../../src/audit/history.ts";
+import { statusOf } from "../../src/audit/status.ts";
+import { historyText } from "../../src/cli/history.ts";
+import { statusText } from "../../src/cli/status.ts";
+import { configured, fetched, start, worldOf } from "../agents/drive.ts";
+import { chapters, story } from "../projection/story.ts";
+
+/** The whole life of job 1, with a call whose key is long. */
+function life(): History {
+  const reader = new HistoryReader({ kind: "job", id: 1 });
+  const long: WindrowEvent = {
+    type: "call.intended",
+    key: `triggerStageOut:1:${start}:a.file.with.a.long.name.${"x".repeat(120)}`,
+    method: "triggerStageOut",
+    plugin: "stager",
+    queue: "Q",
+    notAfterAt: start,
+    PandaID: 1,
+  };
+  const records: (readonly WindrowEvent[])[] = [configured(), ...chapters.map((chapter) => story[chapter]), [long]];
+  for (const [i, events] of records.entries()) reader.fold({ shard: 1, seq: i + 1, at: start + 1000 * i, events });
+  expect(reader.world.anomalies).toEqual([]);
+  return reader.history();
+}
+
+const linesOf = (text: string): string[] => stripVTControlCharacters(text).split("\n");
+
+describe("a history", () => {
+  it.each([60, 80, 119, 120, 160, 240])("keeps to a terminal of %d columns, and has every step", (width) => {
+    const history = life();
+    const lines = linesOf(historyText(history, width));
+    expect(lines.filter((line) => line.length > width)).toEqual([]);
+    const types = lines
+      .slice(2)
+      .flatMap((line) => /\b(?:job|worker|fileGroup|call)\.\w+/.exec(line.slice(0, 56))?.[0] ?? []);
+    expect(types).toEqual(history.steps.map(({ type }) => type));
+  });
+
+  it("has one line a step where there is no terminal, with the date, and calls by short names", () => {
+    const history = life();
+    const [title, blank, ...lines] = linesOf(historyText(history, Number.POSITIVE_INFINITY));
+    expect([title, blank, lines.length]).toEqual([
+      `job 1: ${history.steps.length} steps in 19.0 s from 2026-01-01 00:00:01.000 UTC`,
+      "",
+      history.steps.length,
+    ]);
+    expect(lines.every((line) => line.startsWith("2026-01-01 00:00:"))).toBe(true);
+    expect(lines.at(-1)).toMatch(/ call\.intended +triggerStageOut #1 +unknown -> open/);
+    expect(lines.find((line) => line.includes("fileGroup.opened"))).toMatch(
+      / in +unknown -> open .*files: i \(to_prepare\)/,
+    );
+  });
+});
+
+describe("a status", () => {
+  const status = statusOf(
+    worldOf([
+      ...configured({ A_QUEUE_WITH_A_LONG_NAME: {}, Q: {} }),
+      ...[1, 2, 3, 4].map((PandaID) => fetched(PandaID)),
+      { type: "job.preparationTriggered", PandaID: 2 },
+      { type: "job.preparationTriggered", PandaID: 3 },
+      { type: "job.stageInConfirmed", PandaID: 3 },
+      { type: "job.prepared", PandaID: 3 },
+    ]),
+  );
+
+  it("is a table where it fits, and a paragraph a queue where it does not", () => {
+    expect(linesOf(statusText(status, 120)).at(-1)).toMatch(/^Q +active +1 +2 fetched, 1 preparing, 1 prepared +none$/);
+    expect(linesOf(statusText(status, 40)).slice(-4)).toEqual([
+      "Q, active, shard 1",
+      "  jobs     2 fetched, 1 preparing,",
+      "           1 prepared",
+      "  workers  none",
+    ]);
+  });
+});
