@@ -3,6 +3,7 @@
  * the verified log. Killed at any moment and started again on the same directory, it goes on where it stood.
  */
 import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Verification, verifyLog } from "../verify.ts";
 import { demoJobs } from "./jobs.ts";
@@ -14,6 +15,8 @@ import { addToServer, isFinal, picture, type ServerJob, serverJobs } from "./vie
 
 export interface DemoOptions {
   readonly dir: string;
+  /** Address of a log on Kafka; absent: SQLite in the directory. */
+  readonly log?: string;
   readonly seed: string;
   /** Seconds after which it gives up. */
   readonly timeoutSeconds: number;
@@ -24,6 +27,7 @@ export interface DemoOptions {
 export interface DemoResult {
   readonly ok: boolean;
   readonly dir: string;
+  /** Directory of the log, or its address. */
   readonly logDir: string;
   readonly seconds: number;
   readonly queues: readonly QueueVerdict[];
@@ -34,9 +38,12 @@ export interface DemoResult {
 }
 
 /** Runs the demo to its end. @throws Error where server or daemon cannot be started. */
-export async function runDemo({ dir, seed, timeoutSeconds, say }: DemoOptions): Promise<DemoResult> {
+export async function runDemo({ dir, log, seed, timeoutSeconds, say }: DemoOptions): Promise<DemoResult> {
   const began = performance.now();
   const places = placesOf(dir);
+  const where = log ?? places.log;
+  // What lies beside a log on Kafka, the socket too, is beside the configuration (daemon.ts).
+  const beside = log === undefined ? places.log : join(places.config, "log.kafka", "main");
   mkdirSync(dir, { recursive: true });
   const jobs = demoJobs(seed);
   const server = await startServer(dir, places.server);
@@ -45,16 +52,16 @@ export async function runDemo({ dir, seed, timeoutSeconds, say }: DemoOptions): 
     if (known.length === 0) await addToServer(server.url, jobs);
     else say(`going on in ${dir}: ${known.filter(isFinal).length} of ${known.length} jobs have ended`);
     writeConfiguration(dir, server.api, seed);
-    const daemon = startDaemonProcess(dir, places.config, places.log);
-    say(`stand-in PanDA server (not a real one) at ${server.url}, daemon ${daemon.pid}, log in ${places.log}`);
+    const daemon = startDaemonProcess(dir, places.config, where);
+    say(`stand-in PanDA server (not a real one) at ${server.url}, daemon ${daemon.pid}, log in ${where}`);
     let complaints: readonly string[] = [];
     try {
-      complaints = await watch(server.url, places.log, daemon, began, timeoutSeconds);
+      complaints = await watch(server.url, beside, daemon, began, timeoutSeconds);
     } finally {
       await daemon.stop();
     }
     const seen = await serverJobs(server.url);
-    return await conclude({ dir, jobs, seen, complaints, daemon, began });
+    return await conclude({ dir, where, jobs, seen, complaints, daemon, began });
   } finally {
     await server.stop();
   }
@@ -85,6 +92,7 @@ async function watch(
 
 interface Ending {
   readonly dir: string;
+  readonly where: string;
   readonly jobs: ReturnType<typeof demoJobs>;
   readonly seen: readonly ServerJob[];
   readonly complaints: readonly string[];
@@ -92,18 +100,17 @@ interface Ending {
   readonly began: number;
 }
 
-async function conclude({ dir, jobs, seen, complaints, daemon, began }: Ending): Promise<DemoResult> {
-  const { log } = placesOf(dir);
+async function conclude({ dir, where, jobs, seen, complaints, daemon, began }: Ending): Promise<DemoResult> {
   const end = daemon.ended();
   const stopped = end?.code === 0 ? [] : [`the daemon ended with ${end?.signal ?? `exit code ${end?.code}`}`];
   const over = complaints.length > 0 ? complaints : stopped;
   const queues = await judgeDemo(dir, jobs, seen);
-  const verification = over.length > 0 ? null : await verifyLog(log, () => undefined);
+  const verification = over.length > 0 ? null : await verifyLog(where, () => undefined);
   const all = [...over, ...queues.flatMap((queue) => queue.complaints)];
   return {
     ok: all.length === 0 && verification?.ok === true,
     dir,
-    logDir: log,
+    logDir: where,
     seconds: (performance.now() - began) / 1000,
     queues,
     verification,

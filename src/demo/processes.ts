@@ -33,8 +33,8 @@ export async function startServer(
 }
 
 /** Starts the daemon. What it writes for operators goes to `daemon.log` in the demo's directory. */
-export function startDaemonProcess(dir: string, configDir: string, logDir: string): Running {
-  const args = ["run", "--config", configDir, "--log", logDir, "--attached"];
+export function startDaemonProcess(dir: string, configDir: string, log: string): Running {
+  const args = ["run", "--config", configDir, "--log", log, "--attached"];
   return runningOf(start(dir, "daemon.log", args, "ignore"));
 }
 

@@ -34,11 +34,12 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs the demo on the directory; kills at the moment, where there is one. */
-export async function runDemo(dir: string, moment?: Moment): Promise<Ran> {
+/** Runs the demo on the directory (`log`: on Kafka); kills at the moment, where there is one. */
+export async function runDemo(dir: string, moment?: Moment, log?: string): Promise<Ran> {
   const began = performance.now();
   const seconds = (): number => (performance.now() - began) / 1000;
-  const child = spawn(process.execPath, [main, "demo", "--dir", dir, "--json"], { stdio: ["ignore", "pipe", "pipe"] });
+  const args = [main, "demo", "--dir", dir, "--json", ...(log === undefined ? [] : ["--log", log])];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
   const text = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => {
     text.stdout += chunk;
