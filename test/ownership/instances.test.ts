@@ -4,7 +4,7 @@
  */
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
-import type { Call, Reply, Traits } from "../../src/agents/agent.ts";
+import type { Traits } from "../../src/agents/agent.ts";
 import { chanceOf } from "../../src/agents/chance.ts";
 import type { AgentName } from "../../src/agents/roster.ts";
 import { agents } from "../../src/agents/roster.ts";
@@ -13,93 +13,12 @@ import { memoryStore, openMemoryLog } from "../../src/log/memory.ts";
 import { evenShare, Ownership } from "../../src/windrow/ownership.ts";
 import { EvenPlacement, type Presence, type Word } from "../../src/windrow/placement.ts";
 import { type Engine, openEngine } from "../../src/windrow.ts";
-import { queueConfig, start } from "../agents/drive.ts";
+import { queueConfig } from "../agents/drive.ts";
+import { names, Outside } from "./outside.ts";
 
 const shards = 4;
-const names = ["A", "B", "C"];
 const instance = instanceSchema.parse({ master: { harvester_id: "H" }, windrow: { shards } });
 const queues = names.map((name) => queueConfig(name, { ddmEndpointIn: `EP_${name}`, nQueueLimitJob: 5 }));
-
-/** The world outside: what was submitted, under which key, how often; shared by all instances. */
-class Outside {
-  readonly submitted = new Map<string, number>();
-  readonly jobs = new Map(names.map((name, i) => [name, Array.from({ length: 4 }, (_, n) => 100 * (i + 1) + n)]));
-  readonly ended = new Map<number, string>();
-  now = start;
-  /** Calls of this method by this instance wait until it is told otherwise. */
-  waiting = 0;
-  stuck: { by: string; method: string; release: Promise<void> } | undefined;
-
-  async invoke(by: string, call: Call): Promise<Reply> {
-    if (this.stuck?.by === by && this.stuck.method === call.method) {
-      this.waiting += 1;
-      await this.stuck.release;
-    }
-    return { ok: true, value: this.#answer(call), files: {}, workers: {} };
-  }
-
-  #answer({ method, args }: Call): unknown {
-    switch (method) {
-      case "getJobs": {
-        const [request] = "plain" in args ? (args.plain as { siteName: string }[]) : [];
-        const own = this.jobs.get(request?.siteName ?? "") ?? [];
-        return { ok: true, data: own.splice(0, 2).map((PandaID) => dictionary(PandaID)) };
-      }
-      case "submitWorkers":
-        return ("workers" in args ? args.workers : []).map(({ data }) => {
-          this.submitted.set(data.key, (this.submitted.get(data.key) ?? 0) + 1);
-          return { ok: true, dialog: "" };
-        });
-      case "find":
-        return ("workers" in args ? args.workers : []).map(({ data }) => ({ found: this.submitted.has(data.key) }));
-      case "makeWorker":
-        return { nCore: 1 };
-      case "checkWorkers":
-        return {
-          ok: true,
-          workers: ("workers" in args ? args.workers : []).map(() => ({ status: "finished", diag: "" })),
-        };
-      case "read":
-        return {};
-      case "updateJobs": {
-        const [updates] = "plain" in args ? (args.plain as { job_id: number; job_status: string }[][]) : [];
-        for (const { job_id, job_status } of updates ?? []) this.ended.set(job_id, job_status);
-        return (updates ?? []).map(() => ({ StatusCode: 0 }));
-      }
-      case "updateWorkers":
-        return { ok: true, data: [] };
-      case "getCommands":
-        return { ok: true, data: [] };
-      case "getMaxWorkerId":
-        return { ok: true, data: 0 };
-      case "getResourceTypes":
-        return { ok: true, data: [] };
-      case "isAlive":
-      case "updateWorkerStats":
-        return { ok: true, data: null };
-      default:
-        return { ok: true, dialog: "" };
-    }
-  }
-}
-
-/** A job without files says so in all of these. */
-const fileKeys = ["inFiles", "outFiles", "logFile", "GUID", "fsize", "checksum", "scopeIn", "ddmEndPointIn"];
-fileKeys.push("realDatasetsIn", "scopeOut", "realDatasets", "ddmEndPointOut", "logGUID", "scopeLog");
-
-const dictionary = (PandaID: number) => ({
-  PandaID,
-  taskID: 1,
-  jobsetID: 1,
-  attemptNr: 1,
-  currentPriority: 1,
-  coreCount: 1,
-  prodSourceLabel: "managed",
-  resource_type: "SCORE",
-  jobPars: "",
-  transformation: "t",
-  ...Object.fromEntries(fileKeys.map((key) => [key, "NULL"])),
-});
 
 /** One instance: its engine, its ownership, and whether it is alive. */
 interface Node {
