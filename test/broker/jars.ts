@@ -9,6 +9,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import type { Broker } from "./answer.ts";
 import type { Way } from "./find.ts";
 import { freePorts } from "./ports.ts";
 import { makeCertificates, secureProperties, user } from "./secure.ts";
@@ -20,7 +21,28 @@ const oldestJava = 17;
 /** Any 16 bytes as base64; a random one that begins with a dash would be taken for an option. */
 const clusterId = "4L6g3nShT-eMCtK--X86sw";
 
+/** A broker that can be started, and again on the same directory and ports after its end. */
+export interface Jars {
+  readonly answer: Broker;
+  readonly start: () => Promise<Started>;
+}
+
+/** A broker that serves. */
+export interface Started {
+  /** Of its Java process, to be killed or stopped by signals. */
+  readonly pid: number;
+  readonly stop: () => Promise<void>;
+}
+
 export const startJars: Way = async (dir) => {
+  const jars = await prepareJars(dir);
+  if (typeof jars === "string") return jars;
+  const { stop } = await jars.start();
+  return { answer: jars.answer, stop };
+};
+
+/** Makes a broker's files in the directory; or says why there can be none. */
+export async function prepareJars(dir: string): Promise<Jars | string> {
   const java = await javaVersion();
   if (java < oldestJava)
     return `no Java ${oldestJava} or newer to run Kafka on (\`java -version\` says ${java || "nothing"})`;
@@ -42,7 +64,7 @@ export const startJars: Way = async (dir) => {
   const settings = join(dir, "server.properties");
   const format = ["format", "-t", clusterId, "-c", settings, "--add-scram", scram];
   await run("java", ["-XX:TieredStopAtLevel=1", quiet, "-cp", classPath, "kafka.tools.StorageTool", ...format]);
-  const stop = await startProcess([
+  const args = [
     "-Xmx400m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
@@ -51,11 +73,11 @@ export const startJars: Way = async (dir) => {
     classPath,
     "kafka.Kafka",
     settings,
-  ]);
+  ];
   const secure = { sasl: `localhost:${sasl}`, mutual: `localhost:${mutual}`, dir };
   const answer = { brokers: `127.0.0.1:${plain}`, kind: `Apache Kafka ${kafka} from its jars, on Java ${java}` };
-  return { answer: secured ? { ...answer, secure } : answer, stop };
-};
+  return { answer: secured ? { ...answer, secure } : answer, start: () => startProcess(args) };
+}
 
 /** Major version of the local Java; 0 where there is none. */
 async function javaVersion(): Promise<number> {
@@ -90,8 +112,8 @@ async function cachedJars(): Promise<{ dir: string; missing?: undefined } | { mi
  * Starts the broker and waits until it serves. The shell between us ends it when its standard input closes, which it
  * does however this process ends.
  */
-function startProcess(args: readonly string[]): Promise<() => Promise<void>> {
-  const script = 'java "$@" </dev/null & cat >/dev/null; kill $!; wait $!';
+function startProcess(args: readonly string[]): Promise<Started> {
+  const script = 'java "$@" </dev/null & echo "pid $!"; cat >/dev/null; kill $!; wait $!';
   const child = spawn("sh", ["-c", script, "sh", ...args], { stdio: ["pipe", "pipe", "pipe"] });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const stop = () => {
@@ -100,13 +122,15 @@ function startProcess(args: readonly string[]): Promise<() => Promise<void>> {
   };
   return new Promise((resolve, reject) => {
     const last: string[] = [];
+    let pid = 0;
     const fail = (why: string) => void stop().then(() => reject(new Error(`${why}:\n${last.slice(-20).join("\n")}`)));
     const late = setTimeout(() => fail("Kafka did not start within 120 s"), 120_000);
     const read = (line: string) => {
       last.push(line);
+      pid ||= Number(/^pid (\d+)$/.exec(line)?.[1] ?? 0);
       if (line.includes("Kafka Server started")) {
         clearTimeout(late);
-        resolve(stop);
+        resolve({ pid, stop });
       } else if (line.includes("ERROR Exiting Kafka") || line.includes("Exception in thread")) {
         clearTimeout(late);
         fail("Kafka did not start");

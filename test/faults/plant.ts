@@ -1,0 +1,209 @@
+/**
+ * What is broken and judged: a broker of its own, daemons as processes that share a log on it, the local batch system,
+ * and a stand-in server that hands out jobs. A daemon that ends by itself is started again, as a service manager does.
+ * It must never signal a process that it has not started.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { expect, vi } from "vitest";
+import { openLogToRead } from "../../src/log/open.ts";
+import { decode } from "../../src/log/record.ts";
+import { judge } from "../../src/plugins/local/journal.ts";
+import { type PandaServer, startPandaServer } from "../../src/simulation/pandaServer/server.ts";
+import { verifyLog } from "../../src/verify.ts";
+import { type Jars, prepareJars, type Started } from "../broker/jars.ts";
+import { dictionary } from "../differences/site.ts";
+import { placesOf, writeSite } from "../panda/site.ts";
+
+const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
+const queues = ["Q0", "Q1", "Q2", "Q3"];
+
+/** A daemon, in as many processes one after the other as it takes. */
+export class Instance {
+  readonly name: string;
+  /** Times that it ended by itself. */
+  fell = 0;
+  said = "";
+  readonly #args: readonly string[];
+  #process: ChildProcess;
+  #ending = false;
+
+  constructor(name: string, config: string, address: string) {
+    this.name = name;
+    this.#args = [main, "run", "--config", config, "--log", address, "--instance", name];
+    this.#process = this.#start();
+  }
+
+  #start(): ChildProcess {
+    const child = spawn(process.execPath, this.#args, { stdio: ["ignore", "ignore", "pipe"] });
+    child.stderr?.setEncoding("utf8").on("data", (part: string) => {
+      this.said += part;
+    });
+    child.once("exit", () => {
+      if (this.#ending) return;
+      this.fell += 1;
+      setTimeout(() => {
+        if (!this.#ending) this.#process = this.#start();
+      }, 2000);
+    });
+    return child;
+  }
+
+  /** Stops the process and lets it go on after so long. */
+  async freeze(ms: number): Promise<void> {
+    const frozen = this.#process;
+    frozen.kill("SIGSTOP");
+    await pause(ms);
+    frozen.kill("SIGCONT");
+  }
+
+  /** Ends it for good. */
+  async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    this.#ending = true;
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode !== null || signalCode !== null) return;
+    const exited = once(this.#process, "exit");
+    this.#process.kill(signal);
+    await exited;
+  }
+
+  /** How often it came to lead a shard. */
+  led(): number {
+    return this.said.match(/"shard":\d+,"msg":"led"/g)?.length ?? 0;
+  }
+}
+
+/** Why there can be no broker to break here; empty where there can. */
+export async function whyNoBroker(): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), "windrow-faults-"));
+  try {
+    const jars = await prepareJars(dir);
+    return typeof jars === "string" ? `needs a broker: ${jars}` : "";
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}
+
+/** One broker and all that works on it. */
+export class Plant {
+  readonly dir: string;
+  readonly server: PandaServer;
+  readonly instances: Instance[] = [];
+  readonly #jars: Jars;
+  #broker: Started;
+  #jobs = 0;
+
+  private constructor(dir: string, jars: Jars, broker: Started, server: PandaServer) {
+    this.dir = dir;
+    this.#jars = jars;
+    this.#broker = broker;
+    this.server = server;
+  }
+
+  static async open(): Promise<Plant> {
+    const dir = mkdtempSync(join(tmpdir(), "windrow-faults-"));
+    mkdirSync(join(dir, "broker"));
+    const jars = await prepareJars(join(dir, "broker"));
+    if (typeof jars === "string") throw new Error(jars);
+    const broker = await jars.start();
+    // A job whose way to a daemon is cut off is handed out again soon.
+    const server = await startPandaServer({ dir: join(dir, "server"), sentTimeoutMs: 20_000, adderDelayMs: 10 });
+    const settings = Object.fromEntries(queues.map((queue) => [queue, { maxWorkers: 4 }]));
+    writeSite(dir, { api: `${server.url}/api/v1`, harvesterID: "H", queues: settings });
+    return new Plant(dir, jars, broker, server);
+  }
+
+  get address(): string {
+    return `kafka://${this.#jars.answer.brokers}/faults?replication=1`;
+  }
+
+  start(name: string): Instance {
+    const instance = new Instance(name, placesOf(this.dir).config, this.address);
+    this.instances.push(instance);
+    return instance;
+  }
+
+  addJobs(count: number): void {
+    const jobs = Array.from({ length: count }, (_, i) => {
+      const PandaID = 101 + this.#jobs + i;
+      const jobPars = `-c 'sleep 2; echo done > ${PandaID}.out'`;
+      return { ...dictionary(PandaID, { jobPars }), computingSite: `Q${PandaID % queues.length}` };
+    });
+    this.#jobs += count;
+    this.server.addJobs(jobs);
+  }
+
+  async killBroker(): Promise<void> {
+    process.kill(this.#broker.pid, "SIGKILL");
+    await this.#broker.stop();
+  }
+
+  async restartBroker(): Promise<void> {
+    this.#broker = await this.#jars.start();
+  }
+
+  finished(): number {
+    return this.server.view().jobs.filter((job) => job.jobStatus === "finished").length;
+  }
+
+  /** Waits until so many jobs are finished: some have workers then, some wait, some are being stored. */
+  async until(count: number, seconds: number): Promise<void> {
+    const told = () => this.instances.map(({ name, said }) => `${name}: ${said.slice(-3000)}`).join("\n");
+    const options = { timeout: seconds * 1000, interval: 100 };
+    await vi.waitFor(() => expect(this.finished(), told()).toBeGreaterThanOrEqual(count), options);
+  }
+
+  /** Gives more work, waits for all of it, ends the daemons, and looks at everything that must be whole. */
+  async conclude(seconds: number): Promise<void> {
+    const mendedAt = Date.now();
+    this.addJobs(8);
+    await this.until(this.#jobs, seconds);
+    const took = ((Date.now() - mendedAt) / 1000).toFixed(0);
+    for (const instance of this.instances) await instance.end("SIGTERM");
+    const batch = await judge(placesOf(this.dir).journal);
+    expect(batch).toMatchObject({ createdTwice: [], startedTwice: [], startedUncreated: [], started: this.#jobs });
+    const created = readdirSync(placesOf(this.dir).journal).filter((name) => name.startsWith("windrow"));
+    expect(created).toHaveLength(this.#jobs);
+    const verification = await verifyLog(this.address, () => undefined);
+    expect(verification).toMatchObject({ ok: true, jobs: this.#jobs, workers: this.#jobs, anomalies: 0 });
+    for (const { kind, at } of await this.#last()) {
+      expect(kind).toBe("resign");
+      expect(at).toBeGreaterThan(mendedAt);
+    }
+    const fell = this.instances.map((each) => `${each.name} led ${each.led()} times and fell ${each.fell} times`);
+    const records = `${verification.records} records, ${verification.discarded} discarded`;
+    console.log(`${this.#jobs} jobs, the last ${took} s after the fault; ${records}; ${fell.join(", ")}`);
+  }
+
+  /** The last record of each shard: whoever led it gave it up in order. */
+  async #last(): Promise<readonly { readonly kind: string; readonly at: number }[]> {
+    const log = await openLogToRead(this.address);
+    try {
+      const shards = Array.from({ length: log.shards }, (_, shard) => shard);
+      return await Promise.all(
+        shards.map(async (shard) => {
+          let last = { kind: "none", at: 0 };
+          for await (const records of log.read(shard)) {
+            const decoded = records.map(({ bytes, hash }) => decode(bytes, hash)).findLast(({ ok }) => ok);
+            if (decoded?.ok) last = { kind: decoded.record.kind, at: decoded.record.at };
+          }
+          return last;
+        }),
+      );
+    } finally {
+      await log.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const instance of this.instances) await instance.end("SIGKILL");
+    await this.server.close();
+    await this.#broker.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
