@@ -164,7 +164,8 @@ export function asyncapiPage(): string {
       kafka: {
         host: "{broker}",
         protocol: "kafka",
-        description: "kafkaBrokers in section [windrow]",
+        description:
+          "kafkaBrokers in section [windrow]. This version writes its journal there, and does not write the public topics yet",
         variables: { broker: { default: "localhost:9092" } },
       },
       daemon: {
