@@ -164,8 +164,7 @@ export function asyncapiPage(): string {
       kafka: {
         host: "{broker}",
         protocol: "kafka",
-        description:
-          "kafkaBrokers in section [windrow]. This version writes its journal there, and does not write the public topics yet",
+        description: "kafkaBrokers in section [windrow]. The journal is there; the public topics are not written yet",
         variables: { broker: { default: "localhost:9092" } },
       },
       daemon: {
