@@ -21,7 +21,7 @@ export const exitCodes = {
 } as const;
 
 const afterFault =
-  "What was being written may be in the log or not: mend the disk, then run `windrow verify`, or start again.";
+  "What was being written may be in the log or not: mend disk or brokers, then run `windrow verify`, or start again.";
 
 /** The text as people should see it, with the exit code. A bug keeps its stack. */
 export function failureOf(error: unknown): { readonly text: string; readonly code: number } {

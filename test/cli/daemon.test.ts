@@ -103,7 +103,7 @@ describe("a disk that is full", () => {
     const command = `ulimit -f 60; exec "$0" src/main.ts run --config "$1" --log "$2"`;
     const daemon = start("bash", ["-c", command, process.execPath, config, log]);
     expect(await daemon.ended).toBe(4);
-    expect(daemon.errors()).toMatch(/^windrow: .* mend the disk, then run `windrow verify`, or start again\.$/m);
+    expect(daemon.errors()).toMatch(/^windrow: .* mend disk or brokers, then run `windrow verify`, or start again\.$/m);
   });
 });
 
