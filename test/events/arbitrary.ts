@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { z } from "zod";
 import { callEvents } from "../../events/call.ts";
 import type { WindrowEvent } from "../../events/events.ts";
+import { dictionary } from "../../events/fields.ts";
 import { fileGroupEvents } from "../../events/fileGroup.ts";
 import { jobEvents } from "../../events/job.ts";
 import { instanceEvents, queueEvents } from "../../events/queue.ts";
@@ -40,6 +41,9 @@ const numbers = fc.integer({ min: 0, max: 1_000_000 });
 /** Values that JSON gives back as they were. */
 const json = fc.oneof(fc.constant(null), texts, numbers, fc.boolean(), fc.array(numbers, { maxLength: 2 }));
 
+const objectsWith = (values: fc.Arbitrary<unknown>) =>
+  fc.dictionary(fc.constantFrom("k", "l", "pilotErrorCode"), values, { maxKeys: 2 });
+
 /** Values of a schema. @throws Error for a kind of schema that no event has used so far: add it here. */
 export function valuesOf(schema: z.core.$ZodType, field = ""): fc.Arbitrary<unknown> {
   const given = known[field];
@@ -48,10 +52,8 @@ export function valuesOf(schema: z.core.$ZodType, field = ""): fc.Arbitrary<unkn
   if (schema instanceof z.ZodOptional) return fc.option(valuesOf(schema.unwrap(), field), { nil: undefined });
   if (schema instanceof z.ZodNullable) return fc.option(valuesOf(schema.unwrap(), field), { nil: null });
   if (schema instanceof z.ZodArray) return fc.array(valuesOf(schema.element, field), { maxLength: 3 });
-  if (schema instanceof z.ZodRecord)
-    return fc.dictionary(fc.constantFrom("k", "l", "pilotErrorCode"), valuesOf(schema.valueType as z.ZodType), {
-      maxKeys: 2,
-    });
+  if (schema instanceof z.ZodRecord) return objectsWith(valuesOf(schema.valueType as z.ZodType));
+  if (schema === dictionary) return objectsWith(json);
   if (schema instanceof z.ZodUnion) return fc.oneof(...schema.options.map((option) => valuesOf(option)));
   if (schema instanceof z.ZodLiteral) return fc.constantFrom(...schema.values);
   if (schema instanceof z.ZodEnum) return fc.constantFrom(...schema.options);
