@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { openJournal } from "../../src/log/journal.ts";
+import { type Journal, openJournal } from "../../src/log/journal.ts";
 import type { StoredRecord } from "../../src/log/record.ts";
 import { openSqliteLog } from "../../src/log/sqlite.ts";
 import { compare, type Figure, inTemporary } from "./figure.ts";
@@ -31,24 +31,33 @@ interface Row extends StoredRecord {
   readonly pos: number;
 }
 
-/** Decides all records with a bounded number in flight, and keeps what the log stored of them. */
+/** Decides all records, the shards in turn, with a bounded number in flight; records a second. */
+export async function decideAll(
+  journal: Journal<unknown>,
+  decisions: readonly (readonly unknown[])[],
+  shards: number,
+): Promise<number> {
+  let next = 0;
+  const decideOn = async () => {
+    while (next < decisions.length) {
+      const n = next;
+      next += 1;
+      await journal.decide({ shard: n % shards, cause: `monitor:${n}`, events: decisions[n] ?? [] });
+    }
+  };
+  const started = performance.now();
+  await Promise.all(Array.from({ length: inFlight }, decideOn));
+  return (decisions.length / (performance.now() - started)) * 1000;
+}
+
+/** Decides all records through SQLite, and keeps what the log stored of them. */
 const throughJournal = (decisions: readonly (readonly unknown[])[]): Promise<Run> =>
   inTemporary(async (dir) => {
     const log = await openSqliteLog(dir, { shards });
     const options = { log, owner: "bench:1", now: Date.now, parseEvents: (events: readonly unknown[]) => events };
     const journal = await openJournal<unknown>({ ...options, fold: () => undefined });
     const claims = log.commits;
-    let next = 0;
-    const decideOn = async () => {
-      while (next < decisions.length) {
-        const n = next;
-        next += 1;
-        await journal.decide({ shard: n % shards, cause: `monitor:${n}`, events: decisions[n] ?? [] });
-      }
-    };
-    const started = performance.now();
-    await Promise.all(Array.from({ length: inFlight }, decideOn));
-    const perSecond = (decisions.length / (performance.now() - started)) * 1000;
+    const perSecond = await decideAll(journal, decisions, shards);
     const perCommit = Math.max(1, Math.round(decisions.length / (log.commits - claims)));
     const stored: Row[] = [];
     for (let shard = 0; shard < shards; shard += 1) {

@@ -16,7 +16,7 @@ import { openSqliteLogReadOnly } from "../../src/log/sqlite.ts";
 import { fold } from "../../src/projection.ts";
 import { World } from "../../src/world.ts";
 import { findBroker } from "../broker/find.ts";
-import { eventOf } from "./append.ts";
+import { decideAll, eventOf } from "./append.ts";
 import { compare, type Figure, inTemporary } from "./figure.ts";
 import { liveThrough } from "./lifecycle.ts";
 import { bare, storedBytes } from "./replay.ts";
@@ -24,7 +24,6 @@ import { bare, storedBytes } from "./replay.ts";
 const shards = 4;
 const records = 4000;
 const eventsPerRecord = 100;
-const inFlight = 256;
 const batchBytes = 1 << 20;
 
 /** Runs `work` with a broker, or says why there is none. */
@@ -52,17 +51,7 @@ async function throughJournal(brokers: string, decisions: readonly (readonly unk
   const log = await openKafkaLog(fresh(brokers), { shards });
   const options = { log, owner: "bench:1", now: Date.now, parseEvents: (events: readonly unknown[]) => events };
   const journal = await openJournal<unknown>({ ...options, fold: () => undefined });
-  let next = 0;
-  const decideOn = async () => {
-    while (next < decisions.length) {
-      const n = next;
-      next += 1;
-      await journal.decide({ shard: n % shards, cause: `monitor:${n}`, events: decisions[n] ?? [] });
-    }
-  };
-  const started = performance.now();
-  await Promise.all(Array.from({ length: inFlight }, decideOn));
-  const perSecond = (decisions.length / (performance.now() - started)) * 1000;
+  const perSecond = await decideAll(journal, decisions, shards);
   const stored = await Promise.all(Array.from({ length: shards }, (_, shard) => readShard(log, shard)));
   await journal.resign();
   return { perSecond, stored };
