@@ -14,8 +14,9 @@ import { type LoadedConfig, loadConfig } from "./config/load.ts";
 import type { Configuration } from "./configure.ts";
 import { type Frozen, freeze } from "./frozen.ts";
 import { LogRefused } from "./log/faults.ts";
-import { isKafkaAddress } from "./log/kafkaSettings.ts";
+import { isKafkaAddress, parseKafkaAddress } from "./log/kafkaSettings.ts";
 import { openPlacedKafkaLog, type PlacedLog } from "./log/open.ts";
+import { besideKafka } from "./log/place.ts";
 import { findSnapshot, type Snapshot, writeSnapshot } from "./log/snapshot.ts";
 import { openSqliteLog } from "./log/sqlite.ts";
 import type { Transition } from "./projection.ts";
@@ -66,13 +67,14 @@ async function openLogOf({ instance }: LoadedConfig, options: DaemonOptions): Pr
   const { logDir, shards, kafkaBrokers, kafkaPrefix } = instance.windrow;
   const kafka = kafkaBrokers === null ? null : `kafka://${kafkaBrokers}/${kafkaPrefix}`;
   const where = options.logDir ?? kafka ?? logDir ?? "log";
+  const { trustTail = false } = options;
   if (isKafkaAddress(where)) {
-    const dir = resolve(options.configDir, `${logDir ?? "log"}.kafka`, options.instance ?? "main");
+    const { prefix } = parseKafkaAddress(where);
+    const dir = besideKafka(resolve(options.configDir, logDir ?? "log"), prefix, options.instance ?? "main");
     await refuseTwice(dir);
-    return openPlacedKafkaLog(where, { dir, shards, notice: (text) => options.logger.warn(text) });
+    return openPlacedKafkaLog(where, { dir, shards, trustTail, notice: (text) => options.logger.warn(text) });
   }
-  const trust = options.trustTail ? { trustTail: true } : {};
-  return openSqliteLog(resolve(options.configDir, where), { shards, ...trust });
+  return openSqliteLog(resolve(options.configDir, where), { shards, trustTail });
 }
 
 /** A directory beside a log on Kafka is one instance's; in SQLite the log's own lock sees to that. */

@@ -5,6 +5,8 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { parseKafkaAddress } from "../log/kafkaSettings.ts";
+import { besideKafka } from "../log/place.ts";
 import { type Verification, verifyLog } from "../verify.ts";
 import { demoJobs } from "./jobs.ts";
 import { judgeDemo, type QueueVerdict } from "./judge.ts";
@@ -42,8 +44,9 @@ export async function runDemo({ dir, log, seed, timeoutSeconds, say }: DemoOptio
   const began = performance.now();
   const places = placesOf(dir);
   const where = log ?? places.log;
-  // What lies beside a log on Kafka, the socket too, is beside the configuration (daemon.ts).
-  const beside = log === undefined ? places.log : join(places.config, "log.kafka", "main");
+  // What lies beside a log on Kafka, the socket too, is beside the configuration.
+  const beside =
+    log === undefined ? places.log : besideKafka(join(places.config, "log"), parseKafkaAddress(log).prefix, "main");
   mkdirSync(dir, { recursive: true });
   const jobs = demoJobs(seed);
   const server = await startServer(dir, places.server);

@@ -1,10 +1,21 @@
 /**
- * The tail anchor of an embedded log: a small file that says how far each shard had come. SQLite drops acknowledged
+ * The tail anchor of a log: a small file that says how far each shard had come. SQLite drops acknowledged
  * commits without a word after a bit flip in its WAL (reliability 4.1); at start the log must reach its anchor and
  * agree. Two slots are written in turn, so a crash while writing leaves the other. It must never say more than is
  * durable.
  */
-import { closeSync, constants, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
+import { promisify } from "node:util";
 import { crc32 } from "node:zlib";
 
 /** Offset and hash of the last record of a shard. */
@@ -14,6 +25,8 @@ export interface Tail {
 }
 /** Tails of the shards that have records. */
 export type Tails = ReadonlyMap<number, Tail>;
+
+const datasync = promisify(fdatasync);
 
 const magic = 0x57414e31; // "WAN1"
 const headBytes = 24;
@@ -100,6 +113,8 @@ export interface Anchor {
   readonly found: AnchorReading;
   /** Writes the tails into the older slot and makes them durable. */
   write(tails: Tails): void;
+  /** The same without waiting for the disk in this thread; one at a time. */
+  writeAside(tails: Tails): Promise<void>;
   close(): void;
 }
 
@@ -109,14 +124,22 @@ export function openAnchor(path: string, shards: number): Anchor {
   const fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   const { counter: found, reading } = readSlots(fd, slotBytes);
   let counter = found;
+  const put = (tails: Tails): void => {
+    const slot = encodeSlot(counter + 1, tails);
+    writeSync(fd, slot, 0, slot.length, ((counter + 1) % 2) * slotBytes);
+    // Both slots exist from the first write on, so that later writes change no size and fdatasync is enough.
+    if (counter === 0) ftruncateSync(fd, 2 * slotBytes);
+  };
   return {
     found: reading,
     write(tails) {
-      const slot = encodeSlot(counter + 1, tails);
-      writeSync(fd, slot, 0, slot.length, ((counter + 1) % 2) * slotBytes);
-      // Both slots exist from the first write on, so that later writes change no size and fdatasync is enough.
-      if (counter === 0) ftruncateSync(fd, 2 * slotBytes);
+      put(tails);
       fdatasyncSync(fd);
+      counter += 1;
+    },
+    async writeAside(tails) {
+      put(tails);
+      await datasync(fd);
       counter += 1;
     },
     close: () => closeSync(fd),

@@ -4,10 +4,12 @@
  */
 
 import { mkdirSync } from "node:fs";
+import { keepAnchor } from "./kafkaAnchor.ts";
 import { openKafkaLog } from "./kafkaLog.ts";
 import { type KafkaPresence, openKafkaPresence } from "./kafkaPresence.ts";
 import { isKafkaAddress, type KafkaSecurity, noSecurity, readKafkaSecurity } from "./kafkaSettings.ts";
 import type { Log } from "./log.ts";
+import { filesOf } from "./place.ts";
 import { openSqliteLog, openSqliteLogReadOnly } from "./sqlite.ts";
 
 /** A log, and the directory of what lies beside it on this machine: snapshots, sockets, secrets of jobs. */
@@ -33,13 +35,24 @@ export async function openLogToWrite(where: string, shards: number, notice?: (te
 export interface Beside {
   readonly dir: string;
   readonly shards: number;
+  /** Accept a log that does not reach the tail anchor there. */
+  readonly trustTail: boolean;
   readonly notice: (text: string) => void;
 }
 
 /** Opens a log on Kafka for a daemon, and makes the directory beside it. @throws as `openLogToRead` */
-export async function openPlacedKafkaLog(address: string, { dir, shards, notice }: Beside): Promise<PlacedLog> {
+export async function openPlacedKafkaLog(
+  address: string,
+  { dir, shards, trustTail, notice }: Beside,
+): Promise<PlacedLog> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const log = await openLogToWrite(address, shards, notice);
+  const anchor = await keepAnchor(log, { path: filesOf(dir).anchor, trustTail, notice }).catch(
+    async (error: unknown) => {
+      await log.close();
+      throw error;
+    },
+  );
   const presence = await openKafkaPresence(address, await kafkaSecurity());
   return {
     dir,
@@ -51,6 +64,7 @@ export async function openPlacedKafkaLog(address: string, { dir, shards, notice 
     follow: (deliver) => log.follow(deliver),
     close: async () => {
       await presence.close();
+      await anchor.close();
       await log.close();
     },
   };

@@ -1,6 +1,7 @@
 /**
- * Where an embedded log may live, and what is called what in its directory. Locks and durable writes are only as good
- * as the file system under them, so this must never let a log open where they are known to be unreliable.
+ * Where an embedded log may live, where that lies which is beside a log on Kafka, and what is called what there. Locks
+ * and durable writes are only as good as the file system under them, so this must never let a log open where they are
+ * known to be unreliable.
  */
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,6 +10,13 @@ import { LogRefused } from "./faults.ts";
 /** Files of an embedded log. */
 export function filesOf(dir: string): { readonly db: string; readonly anchor: string; readonly pid: string } {
   return { db: join(dir, "log.db"), anchor: join(dir, "log.anchor"), pid: join(dir, "log.pid") };
+}
+
+/**
+ * Directory on this machine of what lies beside a log on Kafka, of one instance: `<logDir>.kafka/<prefix>/<instance>`.
+ */
+export function besideKafka(logDir: string, prefix: string, instance: string): string {
+  return join(`${logDir}.kafka`, prefix, instance);
 }
 
 /** Magic numbers of statfs(2) of file systems whose locks or syncs pass through a network or a user process. */

@@ -10,6 +10,9 @@ import { promisify } from "node:util";
 import { pino } from "pino";
 import { expect, it, vi } from "vitest";
 import { type Daemon, startDaemon } from "../../src/daemon.ts";
+import { readAnchor } from "../../src/log/anchor.ts";
+import { parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import { besideKafka } from "../../src/log/place.ts";
 import { startPandaServer } from "../../src/simulation/pandaServer/server.ts";
 import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
 import { dictionary } from "../differences/site.ts";
@@ -57,7 +60,9 @@ async function liveOn(broker: Broker): Promise<void> {
       expect(engine.world.anomalies).toEqual([]);
       expect(existsSync(join(logDir, "windrow.sock"))).toBe(true);
     });
-    expect(readdirSync(join(placesOf(dir).config, "log.kafka", "main")).join(" ")).toMatch(/snapshot-\d+\.gz/);
+    const beside = besideKafka(join(placesOf(dir).config, "log"), parseKafkaAddress(address).prefix, "main");
+    expect(readdirSync(beside).join(" ")).toMatch(/log\.anchor snapshot-\d+\.gz/);
+    expect(readAnchor(join(beside, "log.anchor"), 4)).toMatchObject({ state: "good" });
 
     const history: unknown = JSON.parse((await windrow("history", "job", "101", address, "--json")).stdout);
     expect(JSON.stringify(history)).toMatch(/"job.fetched".*"worker.submitted"/);
