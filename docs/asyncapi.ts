@@ -86,7 +86,7 @@ function messages(): Record<string, unknown> {
 }
 
 function channels(): Record<string, unknown> {
-  const prefix = { description: "kafkaPrefix in section [windrow]", default: "windrow" };
+  const prefix = { description: "PREFIX of kafka://HOST:PORT/PREFIX", default: "windrow" };
   const ofTopics = publicKinds.map((kind) => [
     topics[kind],
     {
@@ -164,7 +164,8 @@ export function asyncapiPage(): string {
       kafka: {
         host: "{broker}",
         protocol: "kafka",
-        description: "kafkaBrokers in section [windrow]. The journal is there; the public topics are not written yet",
+        description:
+          "HOST:PORT of kafka://HOST:PORT/PREFIX. The journal is there; the public topics are not written yet",
         variables: { broker: { default: "localhost:9092" } },
       },
       daemon: {

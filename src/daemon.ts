@@ -64,15 +64,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
  * The log that the command line or the configuration names: a directory, or a log on Kafka with a directory beside it.
  */
 async function openLogOf({ instance }: LoadedConfig, options: DaemonOptions): Promise<PlacedLog> {
-  const { logDir, shards, kafkaBrokers, kafkaPrefix } = instance.windrow;
-  const kafka = kafkaBrokers === null ? null : `kafka://${kafkaBrokers}/${kafkaPrefix}`;
+  const { logDir, shards, kafka, kafkaConfig } = instance.windrow;
   const where = options.logDir ?? kafka ?? logDir ?? "log";
   const { trustTail = false } = options;
   if (isKafkaAddress(where)) {
     const { prefix } = parseKafkaAddress(where);
     const dir = besideKafka(resolve(options.configDir, logDir ?? "log"), prefix, options.instance ?? "main");
     await refuseTwice(dir);
-    return openPlacedKafkaLog(where, { dir, shards, trustTail, notice: (text) => options.logger.warn(text) });
+    const notice = (text: string): void => options.logger.warn(text);
+    const properties = kafkaConfig === null ? undefined : resolve(options.configDir, kafkaConfig);
+    return openPlacedKafkaLog(where, { dir, shards, trustTail, properties, notice });
   }
   return openSqliteLog(resolve(options.configDir, where), { shards, trustTail });
 }

@@ -245,9 +245,9 @@ const windrow = section({
   /** TCP port for subscribers; 0: none, since there is no login. */
   webHost: name.default("127.0.0.1"),
   webPort: count.default(0),
-  /** `host:port,...` of Kafka; null: the embedded log. */
-  kafkaBrokers: name.nullable().default(null),
-  kafkaPrefix: name.default("windrow"),
+  /** `kafka://HOST:PORT[,HOST:PORT]/PREFIX`, null: the embedded log; and the file of client properties for it. */
+  kafka: name.nullable().default(null),
+  kafkaConfig: name.nullable().default(null),
 });
 
 /** The instance, by the section names of `panda_harvester.cfg`. Only [master] has a key that must be given. */

@@ -1,11 +1,12 @@
 /**
  * Opens a log by where it is: a directory (SQLite), or `kafka://HOST:PORT[,HOST:PORT]/PREFIX`. The way into Kafka is in
- * the file of client properties that WINDROW_KAFKA_CONFIG names; without it there is neither encryption nor a login.
+ * a file of client properties, the one that WINDROW_KAFKA_CONFIG names where no other is given; without it there is
+ * neither encryption nor a login.
  */
 
 import { mkdirSync } from "node:fs";
 import { keepAnchor } from "./kafkaAnchor.ts";
-import { openKafkaLog } from "./kafkaLog.ts";
+import { type KafkaLogOptions, openKafkaLog } from "./kafkaLog.ts";
 import { type KafkaPresence, openKafkaPresence } from "./kafkaPresence.ts";
 import { isKafkaAddress, type KafkaSecurity, noSecurity, readKafkaSecurity } from "./kafkaSettings.ts";
 import type { Log } from "./log.ts";
@@ -26,9 +27,9 @@ export async function openLogToRead(where: string): Promise<Log> {
 }
 
 /** Opens a log to write it, and makes it with so many shards if there is none. @throws as `openLogToRead` */
-export async function openLogToWrite(where: string, shards: number, notice?: (text: string) => void): Promise<Log> {
+export async function openLogToWrite(where: string, shards: number): Promise<Log> {
   if (!isKafkaAddress(where)) return openSqliteLog(where, { shards });
-  return openKafkaLog(where, { shards, security: await kafkaSecurity(), ...(notice ? { notice } : {}) });
+  return openKafkaLog(where, { shards, security: await kafkaSecurity() });
 }
 
 /** Where a log on Kafka keeps what lies beside it. */
@@ -37,23 +38,26 @@ export interface Beside {
   readonly shards: number;
   /** Accept a log that does not reach the tail anchor there. */
   readonly trustTail: boolean;
+  /** File of client properties. */
+  readonly properties: string | undefined;
   readonly notice: (text: string) => void;
 }
 
 /** Opens a log on Kafka for a daemon, and makes the directory beside it. @throws as `openLogToRead` */
 export async function openPlacedKafkaLog(
   address: string,
-  { dir, shards, trustTail, notice }: Beside,
+  { dir, shards, trustTail, properties, notice }: Beside,
 ): Promise<PlacedLog> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const log = await openLogToWrite(address, shards, notice);
+  const security = await kafkaSecurity(properties);
+  const log = await openKafkaLog(address, { shards, security, notice });
   const anchor = await keepAnchor(log, { path: filesOf(dir).anchor, trustTail, notice }).catch(
     async (error: unknown) => {
       await log.close();
       throw error;
     },
   );
-  const presence = await openKafkaPresence(address, await kafkaSecurity());
+  const presence = await openKafkaPresence(address, security);
   return {
     dir,
     presence,
@@ -70,7 +74,6 @@ export async function openPlacedKafkaLog(
   };
 }
 
-async function kafkaSecurity(): Promise<KafkaSecurity> {
-  const path = process.env["WINDROW_KAFKA_CONFIG"];
+async function kafkaSecurity(path = process.env["WINDROW_KAFKA_CONFIG"]): Promise<KafkaSecurity> {
   return path ? readKafkaSecurity(path) : noSecurity;
 }

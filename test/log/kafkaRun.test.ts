@@ -3,7 +3,7 @@
  * their lives off the topic when neither runs.
  */
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -24,10 +24,18 @@ const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const windrow = (...args: string[]) => run(process.execPath, [main, ...args]);
 const soon = { timeout: 40_000, interval: 100 };
 
-async function running(dir: string, address: string, work: (daemon: Daemon) => Promise<void>): Promise<void> {
+async function running(
+  dir: string,
+  address: string | undefined,
+  work: (daemon: Daemon) => Promise<void>,
+): Promise<void> {
   const { config, daemonLog } = placesOf(dir);
   const logger = pino({ level: "debug" }, pino.destination({ dest: daemonLog, sync: true, append: true }));
-  const daemon = await startDaemon({ configDir: config, logDir: address, logger });
+  const daemon = await startDaemon({
+    configDir: config,
+    logger,
+    ...(address === undefined ? {} : { logDir: address }),
+  });
   const ended = daemon.run();
   try {
     await work(daemon);
@@ -53,9 +61,12 @@ async function liveOn(broker: Broker): Promise<void> {
     await running(dir, address, ({ engine }) =>
       vi.waitFor(() => expect(engine.world.jobs.get(101)?.state.life).toBe("prepared"), soon),
     );
-    writeSite(dir, { api, harvesterID: "H", queues: { Q: { maxWorkers: 4 } } });
+    // The same log as the configuration names it.
+    writeFileSync(join(placesOf(dir).config, "client.properties"), "security.protocol=plaintext\nclient.id=site\n");
+    const windrowSection = [`kafka = ${address}`, "kafkaConfig = client.properties"];
+    writeSite(dir, { api, harvesterID: "H", queues: { Q: { maxWorkers: 4 } }, sections: { windrow: windrowSection } });
     server.addJobs([jobOf(102)]);
-    await running(dir, address, async ({ engine, logDir }) => {
+    await running(dir, undefined, async ({ engine, logDir }) => {
       await vi.waitFor(() => expect([stateOf(101), stateOf(102)]).toEqual(["finished", "finished"]), soon);
       expect(engine.world.anomalies).toEqual([]);
       expect(existsSync(join(logDir, "windrow.sock"))).toBe(true);
