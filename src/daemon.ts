@@ -17,7 +17,7 @@ import { LogRefused } from "./log/faults.ts";
 import { isKafkaAddress, parseKafkaAddress } from "./log/kafkaSettings.ts";
 import { openPlacedKafkaLog, type PlacedLog } from "./log/open.ts";
 import { besideKafka } from "./log/place.ts";
-import { findSnapshot, type Snapshot, writeSnapshot } from "./log/snapshot.ts";
+import { fetchSnapshot, findSnapshot, type Snapshot, writeSnapshot } from "./log/snapshot.ts";
 import { openSqliteLog } from "./log/sqlite.ts";
 import type { Transition } from "./projection.ts";
 import type { Feed } from "./publish/feed.ts";
@@ -88,6 +88,7 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
   const { configDir, logger } = options;
   const web = webAddressOf(options.web, loaded.instance.windrow);
   const version = await foldVersion();
+  await fetchNewer(log, logger);
   const { snapshot, refused } = await findSnapshot(log.dir, log, version);
   for (const { file, why } of refused) logger.warn({ file }, `snapshot passed over: ${why}`);
   let config: Configuration = loaded;
@@ -150,6 +151,16 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
     plugins.forget("", "listSource");
   });
   return daemon;
+}
+
+/** Brings the newest snapshot that another instance left, where there is one and it can be had. */
+async function fetchNewer({ dir, snapshots }: PlacedLog, logger: Logger): Promise<void> {
+  try {
+    const file = snapshots ? await fetchSnapshot(dir, snapshots) : undefined;
+    if (file) logger.info({ file }, "another instance left a newer snapshot");
+  } catch (error) {
+    logger.warn(`snapshots of other instances cannot be read: ${reasonOf(error)}`);
+  }
 }
 
 /** Answers commands and subscribers; nothing happens before its feed can be given it. */
@@ -244,7 +255,10 @@ export class Daemon {
     const { log, engine, version, logger } = this.#parts;
     try {
       // World and cursors are taken in one go, and made into text before anything is awaited.
-      await writeSnapshot(log.dir, { version, cursors: engine.journal.cursors(), state: freeze(engine.world) });
+      const cursors = engine.journal.cursors();
+      const file = await writeSnapshot(log.dir, { version, cursors, state: freeze(engine.world) });
+      // One of the instances is enough, and none should wait for it at its end.
+      if (engine.journal.owns(0) && !this.#stopping.signal.aborted) await log.snapshots?.put(file);
     } catch (error) {
       logger.error(`a snapshot could not be written: ${reasonOf(error)}`);
     }

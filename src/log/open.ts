@@ -8,9 +8,17 @@ import { mkdirSync } from "node:fs";
 import { keepAnchor } from "./kafkaAnchor.ts";
 import { type KafkaLogOptions, openKafkaLog } from "./kafkaLog.ts";
 import { type KafkaPresence, openKafkaPresence } from "./kafkaPresence.ts";
-import { isKafkaAddress, type KafkaSecurity, noSecurity, readKafkaSecurity } from "./kafkaSettings.ts";
+import {
+  isKafkaAddress,
+  type KafkaSecurity,
+  noSecurity,
+  parseKafkaAddress,
+  readKafkaSecurity,
+} from "./kafkaSettings.ts";
+import { openKafkaSnapshots } from "./kafkaSnapshots.ts";
 import type { Log } from "./log.ts";
 import { filesOf } from "./place.ts";
+import type { SharedSnapshots } from "./snapshot.ts";
 import { openSqliteLog, openSqliteLogReadOnly } from "./sqlite.ts";
 
 /** A log, and the directory of what lies beside it on this machine: snapshots, sockets, secrets of jobs. */
@@ -18,6 +26,8 @@ export interface PlacedLog extends Log {
   readonly dir: string;
   /** Where the instances that share it hear of each other; absent where there is only one. */
   readonly presence?: KafkaPresence;
+  /** Where they leave snapshots for each other. */
+  readonly snapshots?: SharedSnapshots;
 }
 
 /** Opens a log that is there, to read it. @throws LogRefused, LogHalted, LogFault */
@@ -58,9 +68,14 @@ export async function openPlacedKafkaLog(
     },
   );
   const presence = await openKafkaPresence(address, security);
+  // Without them a start takes longer, and that is all.
+  const snapshots = await openKafkaSnapshots(parseKafkaAddress(address), security).catch((error: unknown) => {
+    notice(`snapshots are not shared: ${error instanceof Error ? error.message : String(error)}`);
+  });
   return {
     dir,
     presence,
+    ...(snapshots ? { snapshots } : {}),
     shards: log.shards,
     tip: (shard) => log.tip(shard),
     read: (shard, from) => log.read(shard, from),
@@ -68,6 +83,7 @@ export async function openPlacedKafkaLog(
     follow: (deliver) => log.follow(deliver),
     close: async () => {
       await presence.close();
+      snapshots?.close();
       await anchor.close();
       await log.close();
     },

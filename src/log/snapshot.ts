@@ -1,5 +1,5 @@
 /**
- * Snapshots beside an embedded log: the World at a position of every shard, so that a start need not fold from the
+ * Snapshots beside a log: the World at a position of every shard, so that a start need not fold from the
  * beginning. A snapshot is a shortcut and never a truth: one that is damaged, of another version or not of this log's
  * history is passed over with the reason.
  */
@@ -43,13 +43,25 @@ function filesIn(dir: string): string[] {
     .reverse();
 }
 
-/** Writes a snapshot durably and removes all but the newest three. Returns its path. */
-export async function writeSnapshot(dir: string, snapshot: Snapshot): Promise<string> {
+/** A snapshot as a file. */
+export interface SnapshotFile {
+  readonly name: string;
+  readonly packed: Uint8Array;
+}
+
+/** Writes a snapshot durably and removes all but the newest three. */
+export async function writeSnapshot(dir: string, snapshot: Snapshot): Promise<SnapshotFile> {
   // The text is made before the first wait, so it is of the moment of the call.
   const body = Buffer.from(JSON.stringify(snapshot));
   const position = Object.values(snapshot.cursors).reduce((sum, cursor) => sum + cursor.seq, 0);
   const packed = await compress(Buffer.concat([Buffer.from(`${hashOf(body)}\n`), body]), { level: 1 });
-  const path = join(dir, `snapshot-${String(position).padStart(16, "0")}.gz`);
+  const file = { name: `snapshot-${String(position).padStart(16, "0")}.gz`, packed };
+  save(dir, file);
+  return file;
+}
+
+function save(dir: string, { name, packed }: SnapshotFile): void {
+  const path = join(dir, name);
   const temporary = `${path}.new`;
   const fd = openSync(temporary, "w", 0o600);
   try {
@@ -61,7 +73,23 @@ export async function writeSnapshot(dir: string, snapshot: Snapshot): Promise<st
   renameSync(temporary, path);
   syncDirectory(dir);
   for (const old of filesIn(dir).slice(kept)) rmSync(join(dir, old), { force: true });
-  return path;
+}
+
+/** Where other machines put their snapshots of the same log. */
+export interface SharedSnapshots {
+  put(file: SnapshotFile): Promise<void>;
+  /** Name of the newest, and how to get it, which may be too late; undefined where there is none. */
+  newest(): Promise<{ readonly name: string; get(): Promise<SnapshotFile | undefined> } | undefined>;
+}
+
+/** Brings the newest of the shared snapshots into the directory, if it is newer than those there. Gives its name. */
+export async function fetchSnapshot(dir: string, shared: SharedSnapshots): Promise<string | undefined> {
+  const newest = await shared.newest();
+  const [own = ""] = filesIn(dir);
+  if (!newest || !nameOf.test(newest.name) || newest.name <= own) return undefined;
+  const file = await newest.get();
+  if (file) save(dir, file);
+  return file?.name;
 }
 
 /** Reads one snapshot file. Gives a string that says why if it is damaged. */

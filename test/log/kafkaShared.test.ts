@@ -8,6 +8,8 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it, vi } from "vitest";
+import { noSecurity, parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import { openKafkaSnapshots } from "../../src/log/kafkaSnapshots.ts";
 import { startPandaServer } from "../../src/simulation/pandaServer/server.ts";
 import { verifyLog } from "../../src/verify.ts";
 import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
@@ -52,6 +54,9 @@ async function shareOn(broker: Broker): Promise<void> {
     expect(a.said().match(led)).toHaveLength(4);
     a.process.kill("SIGTERM");
     expect((await once(a.process, "exit"))[0]).toBe(0);
+    const snapshots = await openKafkaSnapshots(parseKafkaAddress(address), noSecurity);
+    expect((await snapshots.newest())?.name).toMatch(/^snapshot-/);
+    snapshots.close();
     const verification = await verifyLog(address, () => undefined);
     expect(verification).toMatchObject({ ok: true, jobs: 24, workers: 24, anomalies: 0 });
     expect(readdirSync(placesOf(dir).journal).filter((name) => name.startsWith("windrow"))).toHaveLength(24);

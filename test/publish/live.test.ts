@@ -36,9 +36,9 @@ function counting(log: Log): { log: Log; read: () => number } {
 async function written(dir: string): Promise<SqliteLog> {
   const disk = await openSqliteLog(dir, { shards: 4 });
   const log = await writingTo(disk);
-  const snapshot = (): Promise<string> => {
+  const snapshot = async (): Promise<void> => {
     const { world, journal } = log;
-    return writeSnapshot(dir, { version: "v", cursors: journal.cursors(), state: freeze(world) });
+    await writeSnapshot(dir, { version: "v", cursors: journal.cursors(), state: freeze(world) });
   };
   await write(log, [1, 2], "running");
   await snapshot();
