@@ -117,7 +117,8 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
     plugins,
     now: Date.now,
     owner,
-    ...(log.presence ? { lead: [] } : {}),
+    // Kafka keeps check sums and copies itself, and its logs are the long ones.
+    ...(log.presence ? { lead: [], onlyTail: true } : {}),
     config,
     ...(snapshot ? { snapshot: snapshot as Snapshot & { readonly state: Frozen } } : {}),
     watch: (transition) => {

@@ -36,6 +36,8 @@ export interface EngineOptions {
   readonly config: Configuration;
   /** Where to begin folding; the whole log where it is missing. */
   readonly snapshot?: Snapshot & { readonly state: Frozen };
+  /** Read only what is behind the snapshot. */
+  readonly onlyTail?: boolean;
   /** Shards to lead from the start; all where it is missing. Others are followed, and may be led later. */
   readonly lead?: readonly number[];
   /** Milliseconds of a clock that never goes back, for the silence of other instances. */

@@ -51,6 +51,15 @@ export function unclaimed(shard: number): Admission {
 }
 
 /**
+ * Behind a record that is known to be admitted: who may go on after it is written in the record itself. Duplicates of
+ * what came before are discarded without comparison.
+ */
+export function behind(record: LogRecord, hash: string): Admission {
+  const { shard, term, owner, kind, seq, at } = record;
+  return { ...unclaimed(shard), term, owner, resigned: kind === "resign", seq, hash, at };
+}
+
+/**
  * Judges the next record of the shard, in log order.
  *
  * A claim above the highest term takes the shard if it continues the chain. If other records were written between its

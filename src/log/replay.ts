@@ -3,7 +3,7 @@
  * the owner while it runs, and by audit on a stopped log. It must never fold a record that was not admitted, nor go on
  * after a halt.
  */
-import { type Admission, admit, unclaimed, type Verdict } from "./admit.ts";
+import { type Admission, admit, behind, unclaimed, type Verdict } from "./admit.ts";
 import { LogHalted, SnapshotRefused } from "./faults.ts";
 import type { Log } from "./log.ts";
 import { type Decoded, decode, type LogRecord, type RecordKind, type StoredRecord } from "./record.ts";
@@ -47,6 +47,8 @@ export interface Reading<E> {
   readonly fold: (record: AdmittedRecord<E>) => void;
   /** Where a snapshot stands: up to there records are verified but not folded. */
   readonly restoredFrom?: Cursors;
+  /** Begin to read where the snapshot stands: what is before it is left to `windrow verify`. */
+  readonly onlyTail?: boolean;
 }
 
 /** A record of our own that comes back: the same content as the stored bytes, without reading them again. */
@@ -67,6 +69,8 @@ export class ShardReader<E> {
   readonly shard: number;
   readonly #reading: Reading<E>;
   readonly #restored: Cursor | undefined;
+  /** Set until the record was found at which reading begins. */
+  #sought: Cursor | undefined;
   #admission: Admission;
   #records = 0;
   #bytes = 0;
@@ -77,6 +81,10 @@ export class ShardReader<E> {
     this.#reading = reading;
     this.#restored = reading.restoredFrom?.[shard];
     this.#admission = unclaimed(shard);
+    if (!reading.onlyTail || this.#restored === undefined) return;
+    this.#sought = this.#restored;
+    // Discarded records only add to offsets, so the record of a seq is at offset seq - 1 or later.
+    this.#records = this.#restored.seq - 1;
   }
 
   get admission(): Admission {
@@ -96,10 +104,11 @@ export class ShardReader<E> {
 
   /** Takes the next record in log order. Throws only what `fold` throws, and SnapshotRefused. */
   take(stored: StoredRecord, own?: OwnRecord<E>): Taken<E> {
-    const decoded = own?.decoded ?? decode(stored.bytes, stored.hash);
-    const { verdict, why, state } = admit(this.#admission, decoded);
     this.#records += 1;
     this.#bytes += stored.bytes.length;
+    if (this.#sought !== undefined) return this.#seek(stored, this.#sought);
+    const decoded = own?.decoded ?? decode(stored.bytes, stored.hash);
+    const { verdict, why, state } = admit(this.#admission, decoded);
     if (verdict === "discarded") this.#discarded += 1;
     if (verdict !== "admitted" || !decoded.ok) {
       this.#admission = state;
@@ -133,10 +142,19 @@ export class ShardReader<E> {
       }
     }
     if (this.#restored !== undefined && this.#admission.seq < this.#restored.seq) {
-      throw new SnapshotRefused(
-        `the snapshot stands at seq ${this.#restored.seq} of shard ${this.shard}, the log ends at ${this.#admission.seq}`,
-      );
+      const has = this.#sought === undefined ? `ends at ${this.#admission.seq}` : "has no such record";
+      const stands = `the snapshot stands at seq ${this.#restored.seq} of shard ${this.shard}`;
+      throw new SnapshotRefused(`${stands}, the log ${has}`);
     }
+  }
+
+  /** Passes over what lies before the record at which the snapshot stands. */
+  #seek(stored: StoredRecord, sought: Cursor): Taken<E> {
+    const decoded = stored.hash === sought.hash ? decode(stored.bytes, stored.hash) : undefined;
+    if (!decoded?.ok || decoded.record.seq !== sought.seq) return { verdict: "discarded", why: "before the snapshot" };
+    this.#sought = undefined;
+    this.#admission = behind(decoded.record, decoded.hash);
+    return { verdict: "admitted", why: "" };
   }
 
   /** The report of a halt. */

@@ -8,6 +8,7 @@ import type { Log } from "../../src/log/log.ts";
 import { encode, maxRecordBytes } from "../../src/log/record.ts";
 import { replay } from "../../src/log/replay.ts";
 import { Chain, journalOn, noted, numbers, parseNoted, readAll, recordOf } from "./fixtures.ts";
+import { restoreCases } from "./restoreCases.ts";
 
 /** One store with four shards. */
 export interface LogStore {
@@ -35,12 +36,14 @@ export function logSuite(name: string, makeLog: () => Promise<LogStore>): void {
     portCases(() => log, reopen);
     journalCases(() => log, reopen);
     largeCases(() => log, reopen);
+    restoreCases(() => log, reopen);
     fencingCases(() => log, reopen);
     haltCases(() => log, reopen);
   });
 }
 
-type Reopen = () => Promise<void>;
+/** Closes the log and opens it again. */
+export type Reopen = () => Promise<void>;
 
 function portCases(log: () => Log, reopen: Reopen): void {
   it("gives back the bytes in the order of the appends, per shard, also after reopening", async () => {
@@ -172,23 +175,6 @@ function largeCases(log: () => Log, reopen: Reopen): void {
     await expect(decided).rejects.toThrow(/event 1 \(noted\) of decision poll q/);
     await journal.decide({ shard: 1, cause: "c", events: [noted(3)] });
     expect(await log().tip(1)).toBe(2);
-  });
-
-  it("does not fold again what a snapshot holds, but verifies it", async () => {
-    const first = await journalOn(log());
-    for (const n of [1, 2, 3]) await first.journal.decide({ shard: 0, cause: "c", events: [noted(n)] });
-    const restoredFrom = first.journal.cursors();
-    await first.journal.decide({ shard: 0, cause: "c", events: [noted(4)] });
-    first.journal.detach();
-    await reopen();
-    const second = await journalOn(log(), { owner: "a:2", restoredFrom });
-    expect(numbers(second.folded)).toEqual([4]);
-    second.journal.detach();
-    await reopen();
-    const wrong = { 0: { seq: 3, hash: "0".repeat(64), term: 1 } };
-    await expect(journalOn(log(), { restoredFrom: wrong })).rejects.toThrow(/snapshot stands at seq 3 of shard 0/);
-    const ahead = { 3: { seq: 30, hash: "0".repeat(64), term: 1 } };
-    await expect(journalOn(log(), { restoredFrom: ahead })).rejects.toThrow(/the log ends at 2/);
   });
 }
 
