@@ -9,7 +9,8 @@
 import { Command, Option } from "commander";
 import { benchAppend } from "./append.ts";
 import type { Figure } from "./figure.ts";
-import { benchKafkaAppend, benchKafkaRestore } from "./kafka.ts";
+import { benchKafkaAppend } from "./kafkaAppend.ts";
+import { benchKafkaRestore } from "./kafkaRestore.ts";
 import { benchGrowth, benchLifecycle } from "./lifecycle.ts";
 import { probe } from "./probe.ts";
 import { benchReplay } from "./replay.ts";

@@ -5,6 +5,7 @@
 import { ConfiguredPlugins } from "../../src/calls.ts";
 import { queueSchema } from "../../src/config/schema.ts";
 import { instanceSchema } from "../../src/config/sections.ts";
+import type { Log } from "../../src/log/log.ts";
 import { openSqliteLog } from "../../src/log/sqlite.ts";
 import type { PluginDefinition } from "../../src/plugins/load.ts";
 import { openEngine } from "../../src/windrow.ts";
@@ -13,36 +14,39 @@ import { type Figure, inTemporary } from "./figure.ts";
 const dummy = (name: string): PluginDefinition => ({ module: "windrow/dummy", name });
 
 /** Intervals so short that nothing waits for time, and room for as many jobs as a site would have in flight. */
-const instance = instanceSchema.parse({
-  master: { harvester_id: "bench" },
-  windrow: { shards: 4 },
-  jobfetcher: { maxJobs: 500, lookupTime: 0.02 },
-  preparator: { maxJobsToCheck: 1000, maxJobsToTrigger: 1000, checkInterval: 0.01, triggerInterval: 0.01 },
-  submitter: { lookupTime: 0.02, checkInterval: 0.01, maxNewWorkers: 0 },
-  monitor: { maxWorkers: 500, checkInterval: 0.02 },
-  stager: { maxJobsToCheck: 1000, maxJobsToTrigger: 1000, checkInterval: 0.01, triggerInterval: 0.01 },
-  propagator: { maxJobs: 1000, nJobsInBulk: 100, maxWorkers: 1000, nWorkersInBulk: 100 },
-});
+const instanceOf = (shards: number) =>
+  instanceSchema.parse({
+    master: { harvester_id: "bench" },
+    windrow: { shards },
+    jobfetcher: { maxJobs: 500, lookupTime: 0.02 },
+    preparator: { maxJobsToCheck: 1000, maxJobsToTrigger: 1000, checkInterval: 0.01, triggerInterval: 0.01 },
+    submitter: { lookupTime: 0.02, checkInterval: 0.01, maxNewWorkers: 0 },
+    monitor: { maxWorkers: 500, checkInterval: 0.02 },
+    stager: { maxJobsToCheck: 1000, maxJobsToTrigger: 1000, checkInterval: 0.01, triggerInterval: 0.01 },
+    propagator: { maxJobs: 1000, nJobsInBulk: 100, maxWorkers: 1000, nWorkersInBulk: 100 },
+  });
 
-const queue = queueSchema.parse({
-  queueName: "BENCH",
-  siteName: "BENCH",
-  siteFamily: "BENCH",
-  nQueueLimitJob: 2000,
-  nQueueLimitWorker: 2000,
-  maxWorkers: 4000,
-  ddmEndpointIn: "BENCH_IN",
-  windrow: { concurrency: 16 },
-  plugins: {
-    preparator: dummy("DummyPreparator"),
-    stager: dummy("DummyStager"),
-    monitor: dummy("DummyMonitor"),
-    submitter: dummy("DummySubmitter"),
-    sweeper: dummy("DummySweeper"),
-    workerMaker: dummy("DummyWorkerMaker"),
-    messenger: dummy("DummyMessenger"),
-  },
-});
+/** Each is a family of its own: a site and an endpoint that no other has. */
+const queueOf = (n: number, shards: number) =>
+  queueSchema.parse({
+    queueName: `BENCH${n}`,
+    siteName: `BENCH${n}`,
+    siteFamily: `BENCH${n}`,
+    nQueueLimitJob: 2000,
+    nQueueLimitWorker: 2000,
+    maxWorkers: 4000,
+    ddmEndpointIn: `BENCH${n}_IN`,
+    windrow: { concurrency: 16, shard: n % shards },
+    plugins: {
+      preparator: dummy("DummyPreparator"),
+      stager: dummy("DummyStager"),
+      monitor: dummy("DummyMonitor"),
+      submitter: dummy("DummySubmitter"),
+      sweeper: dummy("DummySweeper"),
+      workerMaker: dummy("DummyWorkerMaker"),
+      messenger: dummy("DummyMessenger"),
+    },
+  });
 
 const job = {
   inFiles: "in.%PANDAID",
@@ -68,16 +72,24 @@ export interface Lives {
   readonly bytes: number;
 }
 
-/** Leads `jobs` jobs through their whole lives on a new durable log in `dir`. */
+/**
+ * Leads `jobs` jobs through their whole lives on a new durable log in `dir`; all but a few records are in one shard.
+ */
 export async function liveThrough(dir: string, jobs: number): Promise<Lives> {
-  const log = await openSqliteLog(dir, { shards: instance.windrow.shards });
-  const config = { instance, queues: [queue] };
+  return liveOn(await openSqliteLog(dir, { shards: 4 }), jobs);
+}
+
+/** Leads `jobs` jobs of so many queues, which are in shards of their own, through their whole lives on a new log. */
+export async function liveOn(log: Log, jobs: number, queues = 1): Promise<Lives> {
+  const instance = instanceOf(log.shards);
+  const config = { instance, queues: Array.from({ length: queues }, (_, n) => queueOf(n + 1, log.shards)) };
+  const byName = new Map(config.queues.map((queue) => [queue.queueName, queue]));
   const plugins = new ConfiguredPlugins({
     now: Date.now,
     instance: () => instance,
-    queue: () => queue,
+    queue: (name) => byName.get(name) ?? queueOf(1, log.shards),
     communicator: () => ({ ...dummy("DummyCommunicator"), nJobs: jobs, template: job }),
-    configDir: dir,
+    configDir: import.meta.dirname,
   });
   const stop = new AbortController();
   let closed = 0;
@@ -85,7 +97,7 @@ export async function liveThrough(dir: string, jobs: number): Promise<Lives> {
     log,
     plugins,
     now: Date.now,
-    owner: `bench:${dir}`,
+    owner: "bench:1",
     config,
     watch: ({ kind, step }) => {
       if (kind === "job" && step.type === "job.closed" && ++closed === jobs) stop.abort();

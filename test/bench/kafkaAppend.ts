@@ -1,44 +1,20 @@
 /**
- * Benchmarks `kafka-append` and `kafka-restore`: what a log on Kafka costs over Kafka. Appending is measured against
- * the same stored bytes sent by the same client library's producer, in batches of as many bytes, one in flight a shard;
- * restoring against JSON.parse and SHA-256 of the same bytes in memory.
+ * Benchmark `kafka-append`: what the journal costs over Kafka. It is measured against the same stored bytes sent by the
+ * same client library's producer, in batches of as many bytes, one in flight a shard.
  */
-import { randomUUID } from "node:crypto";
 import { Kafka } from "kafkajs";
-import { parseEvents } from "../../events/events.ts";
-import { copyLog } from "../../src/log/copy.ts";
 import { openJournal } from "../../src/log/journal.ts";
 import { openKafkaLog } from "../../src/log/kafkaLog.ts";
 import type { Log } from "../../src/log/log.ts";
 import type { StoredRecord } from "../../src/log/record.ts";
-import { replay } from "../../src/log/replay.ts";
-import { openSqliteLogReadOnly } from "../../src/log/sqlite.ts";
-import { fold } from "../../src/projection.ts";
-import { World } from "../../src/world.ts";
-import { findBroker } from "../broker/find.ts";
 import { decideAll, eventOf } from "./append.ts";
-import { compare, type Figure, inTemporary } from "./figure.ts";
-import { liveThrough } from "./lifecycle.ts";
-import { bare, storedBytes } from "./replay.ts";
+import { addressOf, freshPrefix, withBroker } from "./broker.ts";
+import { compare, type Figure } from "./figure.ts";
 
 const shards = 4;
 const records = 4000;
 const eventsPerRecord = 100;
 const batchBytes = 1 << 20;
-
-/** Runs `work` with a broker, or says why there is none. */
-function withBroker(work: (brokers: string, dir: string) => Promise<Figure>): Promise<Figure | string> {
-  return inTemporary(async (dir) => {
-    const { answer, stop } = await findBroker(dir);
-    try {
-      return "none" in answer ? answer.none : await work(answer.brokers, dir);
-    } finally {
-      await stop();
-    }
-  });
-}
-
-const fresh = (brokers: string): string => `kafka://${brokers}/bench-${randomUUID()}?replication=1`;
 
 async function readShard(log: Log, shard: number): Promise<StoredRecord[]> {
   const all: StoredRecord[] = [];
@@ -48,7 +24,7 @@ async function readShard(log: Log, shard: number): Promise<StoredRecord[]> {
 
 /** Decides all records with a bounded number in flight; each is read back before it counts. */
 async function throughJournal(brokers: string, decisions: readonly (readonly unknown[])[]) {
-  const log = await openKafkaLog(fresh(brokers), { shards });
+  const log = await openKafkaLog(addressOf(brokers), { shards });
   const options = { log, owner: "bench:1", now: Date.now, parseEvents: (events: readonly unknown[]) => events };
   const journal = await openJournal<unknown>({ ...options, fold: () => undefined });
   const perSecond = await decideAll(journal, decisions, shards);
@@ -59,7 +35,7 @@ async function throughJournal(brokers: string, decisions: readonly (readonly unk
 
 /** Sends the same bytes with the library's producer; nothing is read back. */
 async function throughProducer(brokers: string, stored: readonly (readonly StoredRecord[])[]): Promise<number> {
-  const topic = `bench-${randomUUID()}`;
+  const topic = freshPrefix();
   const kafka = new Kafka({ brokers: brokers.split(","), logLevel: 0 });
   const admin = kafka.admin();
   await admin.connect();
@@ -105,38 +81,4 @@ export function benchKafkaAppend(): Promise<Figure | string> {
     );
     return { name: "kafka-append", value, unit: "records/s", limit: 0.6, ratio };
   });
-}
-
-/** From the topic to the World. */
-async function restore(address: string): Promise<{ perSecond: number }> {
-  const log = await openKafkaLog(address, { readOnly: true });
-  const world = new World();
-  const started = performance.now();
-  const { counts } = await replay(log, { parseEvents, fold: (record) => fold(world, record) });
-  const perSecond = (counts.records / (performance.now() - started)) * 1000;
-  await log.close();
-  if (world.anomalyCount > 0) throw new Error(`the lives are not ordinary: ${JSON.stringify(world.anomalies[0])}`);
-  return { perSecond };
-}
-
-/** A whole start without a snapshot, from the log of so many whole lives. */
-export function benchKafkaRestore(jobs = 10_000): Promise<Figure | string> {
-  return withBroker((brokers) =>
-    inTemporary(async (dir) => {
-      await liveThrough(dir, jobs);
-      const stored = await storedBytes(dir);
-      const address = fresh(brokers);
-      const from = await openSqliteLogReadOnly(dir);
-      const to = await openKafkaLog(address, { shards: from.shards });
-      await copyLog(from, to);
-      await Promise.all([from.close(), to.close()]);
-      await restore(address);
-      bare(stored);
-      const figure = await compare(
-        () => restore(address),
-        () => bare(stored),
-      );
-      return { name: "kafka-restore", unit: "records/s", limit: 0.5, ...figure };
-    }),
-  );
 }
