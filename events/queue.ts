@@ -90,4 +90,6 @@ export const instanceEvents = [
   instance("instance.commandsAcknowledged", { ids: z.array(z.int()) }),
   /** The WMS did not take the acknowledgement: it is sent again. */
   instance("instance.acknowledgementTroubled", { why: z.string() }),
+  /** The public topics have every step of this record's shard up to this one (design 3). */
+  instance("instance.published", { seq: z.int(), index: z.int(), step: z.int() }),
 ] as const;

@@ -4,6 +4,7 @@
  */
 import type { Look } from "../machines/look.ts";
 import { kinds } from "./projection.ts";
+import type { Point } from "./steps.ts";
 import { tally } from "./tallies.ts";
 import type { Anomaly, DialogBox, Entity, Instance, Kind, MissedBatch, PendingCommand, World } from "./world.ts";
 
@@ -27,6 +28,8 @@ export interface Frozen {
   readonly toAcknowledge: readonly number[];
   readonly placements: readonly (readonly [string, number])[];
   readonly workerIDs: readonly (readonly [number, number])[];
+  readonly lastSteps: readonly (readonly [number, Point])[];
+  readonly published: readonly (readonly [number, Point])[];
   readonly dialogs: readonly (readonly [number, DialogBox])[];
   readonly missedWorkers: readonly (readonly [string, readonly MissedBatch[]])[];
   readonly anomalies: readonly Anomaly[];
@@ -54,6 +57,8 @@ export function freeze(world: World): Frozen {
     toAcknowledge: [...toAcknowledge],
     placements: [...world.placements],
     workerIDs: [...world.workerIDs],
+    lastSteps: [...world.lastSteps],
+    published: [...world.published],
     dialogs: [...world.dialogs],
     missedWorkers: [...world.missedWorkers],
     anomalies: [...world.anomalies],
@@ -73,6 +78,8 @@ export function canonical(frozen: Frozen): Frozen {
     entities,
     placements: sorted(frozen.placements),
     workerIDs: sorted(frozen.workerIDs),
+    lastSteps: sorted(frozen.lastSteps),
+    published: sorted(frozen.published),
     dialogs: sorted(frozen.dialogs),
     missedWorkers: sorted(frozen.missedWorkers),
     anomalies: frozen.anomalies.toSorted((a, b) => (a.position < b.position ? -1 : 1)),
@@ -105,6 +112,8 @@ export function thaw(frozen: Frozen, world: World): void {
   });
   for (const [queue, shard] of saved.placements) world.placements.set(queue, shard);
   for (const [shard, id] of saved.workerIDs) world.workerIDs.set(shard, id);
+  for (const [shard, last] of saved.lastSteps) world.lastSteps.set(shard, last);
+  for (const [shard, noted] of saved.published) world.published.set(shard, noted);
   for (const [shard, box] of saved.dialogs) world.dialogs.set(shard, box);
   for (const [queue, batches] of saved.missedWorkers) world.missedWorkers.set(queue, batches);
   world.anomalies.push(...saved.anomalies);

@@ -14,8 +14,14 @@ function together(known: unknown, more: unknown): unknown {
     : { ...(known as object), ...(more as object) };
 }
 
-/** Applies one event of the control shard. */
-export function foldInstance(world: World, event: WindrowEvent, at: number): void {
+/** Where an event is: the record that has it. */
+interface Told {
+  readonly shard: number;
+  readonly at: number;
+}
+
+/** Applies one event of the instance; most are in the control shard. */
+export function foldInstance(world: World, event: WindrowEvent, { shard, at }: Told): void {
   const { instance } = world;
   foldList(world, event, at);
   switch (event.type) {
@@ -77,6 +83,9 @@ export function foldInstance(world: World, event: WindrowEvent, at: number): voi
       return;
     case "instance.acknowledgementTroubled":
       instance.acknowledgeLook = troubled(at);
+      return;
+    case "instance.published":
+      world.published.set(shard, { seq: event.seq, index: event.index, step: event.step });
   }
 }
 

@@ -16,7 +16,7 @@ import { evolveWorker } from "../machines/workerEvolution.ts";
 import { noteDialogs } from "./dialogs.ts";
 import { foldInstance } from "./instance.ts";
 import { noteMissed } from "./missed.ts";
-import { eachStep, kindOf } from "./steps.ts";
+import { eachStep, kindOf, type Point } from "./steps.ts";
 import { tally } from "./tallies.ts";
 import type { Entity, Kind, World } from "./world.ts";
 
@@ -57,6 +57,10 @@ class Place {
     this.#step += 1;
   }
 
+  point(): Point {
+    return { seq: this.#record.seq, index: this.#index, step: this.#step };
+  }
+
   /** `shard/seq/index/step`. */
   text(): string {
     return `${this.#record.shard}/${this.#record.seq}/${this.#index}/${this.#step}`;
@@ -67,6 +71,7 @@ class Place {
 export function fold(world: World, record: Folded, watch?: Watcher): void {
   // Shards are replayed one after the other: the newest instant counts, whatever the order they are read in.
   if (record.at > world.at) world.at = record.at;
+  let last: Point | undefined;
   record.events.forEach((event, index) => {
     const place = new Place(record, index);
     const { at } = record;
@@ -76,17 +81,29 @@ export function fold(world: World, record: Folded, watch?: Watcher): void {
     eachStep(world, event, (kind, id, type, part) => {
       const step: Step = part === undefined ? { type, event, at } : { type, event, at, part };
       // What follows for others (files of a job, workers of a call) does so only if the event was expected.
-      if (kind === about) known = apply(world, kind, id, step, place, watch);
-      else if (known) apply(world, kind, id, step, place, watch);
+      const applied = (kind === about || known) && apply(world, kind, id, step, place, watch);
+      if (kind === about) known = applied;
+      if (applied && isPublic(kind, type)) last = place.point();
       place.next();
       if (kind === "worker" && isMissed.has(type)) noteMissed(world, Number(id));
       if (kind === "worker" && countsAgainstOrder.has(type)) fillOrder(world, id, step, place, watch);
-      else if (kind === "fileGroup") settle(world, String(id), step, place, watch);
+      else if (kind === "fileGroup" && settle(world, String(id), step, place, watch)) {
+        last = place.point();
+        place.next();
+      }
     });
-    if (about === "instance") foldInstance(world, event, at);
+    if (about === "instance") foldInstance(world, event, record);
     if (event.type === "worker.made") noteWorkerID(world, record.shard, event.workerID);
   });
+  if (last) world.lastSteps.set(record.shard, last);
 }
+
+/**
+ * Whether subscribers hear of a step: of jobs, file groups and workers, and not of a look that found nothing new
+ * (design 3).
+ */
+export const isPublic = (kind: Kind, type: string): boolean =>
+  kind !== "queue" && kind !== "call" && type !== "worker.unchanged";
 
 const countsAgainstOrder = new Set(["worker.submitted", "worker.submittedRunning", "worker.missed"]);
 
@@ -172,15 +189,18 @@ function apply(world: World, kindName: Kind, id: number | string, step: Step, pl
   return true;
 }
 
-/** A group in which nothing waits or moves any more is settled: a step that follows from its counts alone. */
-function settle(world: World, id: string, cause: Step, place: Place, watch?: Watcher): void {
+/**
+ * A group in which nothing waits or moves any more is settled: a step that follows from its counts alone. Gives whether
+ * it was made.
+ */
+function settle(world: World, id: string, cause: Step, place: Place, watch?: Watcher): boolean {
   const group = world.fileGroups.get(id);
-  if (!group || (group.state.life !== "open" && group.state.life !== "moving")) return;
+  if (!group || (group.state.life !== "open" && group.state.life !== "moving")) return false;
   const { counts } = group.ctx;
   const waiting = (counts["to_prepare"] ?? 0) + (counts["preparing"] ?? 0) + (counts["triggered"] ?? 0);
-  if (openWork(counts) !== null || waiting > 0 || counts["pending"]) return;
-  apply(world, "fileGroup", id, { type: "fileGroup.settled", event: cause.event, at: cause.at }, place, watch);
-  place.next();
+  if (openWork(counts) !== null || waiting > 0 || counts["pending"]) return false;
+  const step: Step = { type: "fileGroup.settled", event: cause.event, at: cause.at };
+  return apply(world, "fileGroup", id, step, place, watch);
 }
 
 /** A worker that was submitted, or failed to be, counts against what the WMS ordered of its queue (5, 6.6). */

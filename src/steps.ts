@@ -11,6 +11,22 @@ import type { Kind, World } from "./world.ts";
  */
 export type Visit = (kind: Kind, id: number | string, type: string, part?: unknown) => void;
 
+/** A place in a shard: behind this step of this event of the record `seq`. */
+export interface Point {
+  readonly seq: number;
+  /** Event of the record; Infinity: the whole record is behind. */
+  readonly index: number;
+  readonly step: number;
+}
+
+/** Whether a place is behind another one of the same shard; everything is behind the beginning. */
+export function isAfter(point: Point, other: Point | undefined): boolean {
+  if (other === undefined) return true;
+  if (point.seq !== other.seq) return point.seq > other.seq;
+  if (point.index !== other.index) return point.index > other.index;
+  return point.step > other.step;
+}
+
 /** The inputs of a job that ends before its payload are not needed from then on. */
 const endsBeforePayload = new Set([
   "job.refused",

@@ -10,6 +10,7 @@ import type { QueueContext } from "../machines/queue.ts";
 import type { MachineState } from "../machines/step.ts";
 import type { WorkerContext } from "../machines/workerContext.ts";
 import type { InstanceConfig, QueueConfig } from "./config/schema.ts";
+import { isAfter, type Point } from "./steps.ts";
 
 /** One living thing: its state and what is known of it. */
 export interface Entity<C> {
@@ -159,6 +160,10 @@ export class World {
   readonly neededInputs = new Map<string, number>();
   /** queue -> the latest batches of missed workers, in the order in which they were missed. */
   readonly missedWorkers = new Map<string, readonly MissedBatch[]>();
+  /** Where each shard has its newest step of which subscribers hear. */
+  readonly lastSteps = new Map<number, Point>();
+  /** Up to where the public topics have each shard, as it was noted there. */
+  readonly published = new Map<number, Point>();
   /** Messages for people at the WMS, by shard. */
   readonly dialogs = new Map<number, DialogBox>();
   readonly anomalies: Anomaly[] = [];
@@ -172,6 +177,12 @@ export class World {
   /** Says who knows which shards are led; every shard, where nobody says anything. */
   ownedBy(owns: (shard: number) => boolean): void {
     this.#owns = owns;
+  }
+
+  /** Whether the shard has steps of which nobody has noted that the public topics have them. */
+  isUnpublished(shard: number): boolean {
+    const last = this.lastSteps.get(shard);
+    return last !== undefined && isAfter(last, this.published.get(shard));
   }
 
   /** Configuration of a queue that is known. */

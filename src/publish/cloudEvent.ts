@@ -3,9 +3,9 @@
  * begins to. It must never add anything that the log does not say.
  */
 import { saying } from "../audit/history.ts";
-import type { Transition } from "../projection.ts";
+import { isPublic, type Transition } from "../projection.ts";
 import { type FileGroup, type Job, statusOf, subStatusOf, type Worker, type World, workerStatusOf } from "../world.ts";
-import { isPublic, type PublicEvent, type PublicKind, schemaVersion, topics, typePrefix } from "./messages.ts";
+import { type PublicEvent, type PublicKind, schemaVersion, topics, typePrefix } from "./messages.ts";
 
 type State<K extends PublicKind> = Extract<PublicEvent["data"], { kind: K }>["after"];
 
@@ -48,7 +48,7 @@ export class Announcer {
     const known = this.#seen.get(entity);
     const view = this.#viewOf(transition);
     this.#seen.set(entity, view);
-    if (!isPublic(step.type)) return undefined;
+    if (!isPublic(kind, step.type)) return undefined;
     const { harvesterID } = this.#world.instance;
     return { transition, queue: view.queue, before: known?.state ?? null, after: view.state, harvesterID };
   }

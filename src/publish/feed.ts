@@ -5,11 +5,12 @@
  */
 import type { Cursors } from "../log/replay.ts";
 import type { Transition } from "../projection.ts";
+import { isAfter, type Point } from "../steps.ts";
 import type { World } from "../world.ts";
 import { Announcer, cloudEventOf } from "./cloudEvent.ts";
 import type { Wants } from "./filter.ts";
 import type { PublicEvent } from "./messages.ts";
-import { isAfter, type Point, type Points, placeOf, wholeRecord } from "./position.ts";
+import { type Points, placeOf, wholeRecord } from "./position.ts";
 
 /** What the ring follows: the World of an engine and where its log stands at the same moment. */
 export interface Followed {
@@ -71,8 +72,10 @@ export class Feed {
   /** Begins to keep steps, unless it does so already. */
   start(): void {
     if (this.#announcer) return;
-    this.#announcer = new Announcer(this.#followed.world());
-    this.#since = pointsOf(this.#followed.cursors());
+    const world = this.#followed.world();
+    this.#announcer = new Announcer(world);
+    // Records without a public step may be missed by all.
+    this.#since = new Map(world.lastSteps);
   }
 
   /** Behind everything that has happened. */

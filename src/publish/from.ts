@@ -3,7 +3,9 @@
  * position that began somewhere else would lose events silently.
  */
 import { z } from "zod";
-import { decodePosition, isAfter, type Points, PositionRefused, wholeRecord } from "./position.ts";
+import type { Frozen } from "../frozen.ts";
+import { isAfter } from "../steps.ts";
+import { decodePosition, type Points, PositionRefused } from "./position.ts";
 
 export type From =
   | { readonly kind: "start" }
@@ -32,17 +34,13 @@ export function readFrom(text: string): From {
   );
 }
 
-/** Why a snapshot that stands at these seqs, and at this instant, is too new to begin with; undefined: it is not. */
-export function tooNew(
-  from: From,
-  seqs: readonly (readonly [shard: number, seq: number])[],
-  at: number,
-): string | undefined {
+/** Why a World is too new to begin with, for what steps it has and its instant; undefined: it is not. */
+export function tooNew(from: From, { lastSteps, at }: Pick<Frozen, "lastSteps" | "at">): string | undefined {
   const why = "it is newer than where the subscriber begins";
   if (from.kind === "start") return why;
   if (from.kind === "time") return at < from.at ? undefined : why;
   if (from.kind === "now") return undefined;
-  return seqs.some(([shard, seq]) => isAfter(wholeRecord(seq), from.points.get(shard))) ? why : undefined;
+  return lastSteps.some(([shard, last]) => isAfter(last, from.points.get(shard))) ? why : undefined;
 }
 
 /** @throws PositionRefused for a position that the log has not reached: it was taken from another log. */

@@ -4,7 +4,7 @@
  * `schemaVersion`.
  */
 import { z } from "zod";
-import { tableOf } from "../projection.ts";
+import { isPublic, tableOf } from "../projection.ts";
 
 /** Version of `data`. */
 export const schemaVersion = 1;
@@ -17,18 +17,11 @@ export const publicKinds = ["job", "fileGroup", "worker"] as const satisfies rea
 /** What every type begins with; the name of the step follows. */
 export const typePrefix = "windrow.";
 
-/** A look that found nothing new is counted in the history and is no step for subscribers (design 3). */
-const untold: ReadonlySet<string> = new Set(["worker.unchanged"]);
-
 /** Names of the steps of a kind that are published. */
 const stepsOf = (kind: PublicKind): readonly string[] =>
   tableOf(kind)
     .eventTypes()
-    .filter((type) => !untold.has(type));
-
-const published: ReadonlySet<string> = new Set(publicKinds.flatMap(stepsOf));
-/** Whether a step of that name is published. */
-export const isPublic = (type: string): boolean => published.has(type);
+    .filter((type) => isPublic(kind, type));
 
 /** Names of the first region of a machine: the one people speak of. */
 const livesOf = (kind: PublicKind): string[] => {

@@ -3,14 +3,7 @@
  * was cut, mistyped or made for another log must never be read as another position, so it carries its own checksum.
  */
 import { crc32 } from "node:zlib";
-
-/** A place in a shard: behind this step of this event of the record `seq`. */
-export interface Point {
-  readonly seq: number;
-  /** Event of the record; Infinity: the whole record is behind. */
-  readonly index: number;
-  readonly step: number;
-}
+import type { Point } from "../steps.ts";
 
 /** Shard -> place; a shard that is missing has not been read at all. */
 export type Points = ReadonlyMap<number, Point>;
@@ -22,14 +15,6 @@ export class PositionRefused extends Error {
 
 /** Behind every step of a record. */
 export const wholeRecord = (seq: number): Point => ({ seq, index: Number.POSITIVE_INFINITY, step: 0 });
-
-/** Whether a place is behind another one of the same shard; everything is behind the beginning. */
-export function isAfter(point: Point, other: Point | undefined): boolean {
-  if (other === undefined) return true;
-  if (point.seq !== other.seq) return point.seq > other.seq;
-  if (point.index !== other.index) return point.index > other.index;
-  return point.step > other.step;
-}
 
 /** Shard and place of a step's position, `shard/seq/index/step`. */
 export function placeOf(position: string): { readonly shard: number; readonly point: Point } {

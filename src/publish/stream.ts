@@ -8,13 +8,14 @@ import { type Frozen, thaw } from "../frozen.ts";
 import type { Log } from "../log/log.ts";
 import type { Snapshot } from "../log/snapshot.ts";
 import { fold } from "../projection.ts";
+import { isAfter, type Point } from "../steps.ts";
 import { World } from "../world.ts";
 import { Announcer, cloudEventOf, type Told } from "./cloudEvent.ts";
 import type { Feed } from "./feed.ts";
 import { type Filter, type Wants, wanting } from "./filter.ts";
 import { type From, requireReached, tooNew } from "./from.ts";
 import type { PublicEvent } from "./messages.ts";
-import { encodePosition, isAfter, type Point, placeOf, wholeRecord } from "./position.ts";
+import { encodePosition, placeOf, wholeRecord } from "./position.ts";
 import { type ReadRecord, Records } from "./records.ts";
 import type { Turns } from "./turns.ts";
 
@@ -160,10 +161,7 @@ export class EventStream implements AsyncIterable<Published> {
   async #begin(): Promise<{ world: World; announcer: Announcer; records: Records }> {
     const { from } = this.#options;
     const world = new World();
-    const snapshot = await this.#source.snapshot?.(({ cursors, state }) => {
-      const seqs = Object.entries(cursors).map(([shard, { seq }]) => [Number(shard), seq] as const);
-      return tooNew(from, seqs, (state as Frozen).at);
-    });
+    const snapshot = await this.#source.snapshot?.(({ state }) => tooNew(from, state as Frozen));
     if (snapshot) thaw(snapshot.state as Frozen, world);
     return { world, announcer: new Announcer(world), records: new Records(this.#source.log, snapshot?.cursors) };
   }

@@ -3,9 +3,11 @@
  */
 import { expect, it } from "vitest";
 import { eventTypes, type WindrowEvent } from "../../events/events.ts";
+import { canonical, freeze, thaw } from "../../src/frozen.ts";
 import { fold } from "../../src/projection.ts";
 import { World } from "../../src/world.ts";
-import { configured, start } from "../agents/drive.ts";
+import { configured, fetched, start } from "../agents/drive.ts";
+import { workerMade } from "./story.ts";
 
 const command = { command_id: 7, command: "KILL_WORKERS", receiver: "sweeper", params: { a: 1 }, ack: true };
 const unacknowledged = { ...command, command_id: 8, ack: false };
@@ -96,9 +98,43 @@ it("follows each event of its own", () => {
 it("leaves none of its events untold, and places queues for good", () => {
   // Told in test/agents/cacher.test.ts and dialogs.test.ts.
   const ofLists = ["instance.listContinued", "instance.listChecked", "instance.dialogsTold", "instance.dialogsUntold"];
-  const told = new Set<string>([...story.map(([event]) => event.type), "instance.queuePlaced", ...ofLists]);
+  const below = ["instance.queuePlaced", "instance.published"];
+  const told = new Set<string>([...story.map(([event]) => event.type), ...below, ...ofLists]);
   expect(eventTypes.filter((type) => type.startsWith("instance.") && !told.has(type))).toEqual([]);
   const world = new World();
   fold(world, { shard: 0, seq: 1, at: start, events: [{ type: "instance.queuePlaced", queue: "Q", shard: 3 }] });
   expect(world.shardOf("Q")).toBe(3);
+});
+
+it("knows of each shard whether the public topics have its steps", () => {
+  const world = new World();
+  const seqs = [0, 0, 0];
+  const record = (shard: number, events: readonly WindrowEvent[]): void => {
+    seqs[shard]! += 1;
+    fold(world, { shard, seq: seqs[shard]!, at: start, events });
+  };
+  const unpublished = (): readonly boolean[] => [0, 1, 2].map((shard) => world.isUnpublished(shard));
+  record(0, configured({ Q: {} }));
+  record(1, [{ type: "worker.looked", queue: "Q", workers: [], unchanged: [4] }]);
+  expect(unpublished()).toEqual([false, false, false]);
+  record(1, [workerMade(4), workerMade(8)]);
+  record(2, [fetched(1)]);
+  record(1, [{ type: "worker.looked", queue: "Q", workers: [], unchanged: [4, 8] }]);
+  const end = { seq: 2, index: 1, step: 0 };
+  expect(world.lastSteps).toEqual(
+    new Map([
+      [1, end],
+      [2, { seq: 1, index: 0, step: 0 }],
+    ]),
+  );
+  expect(unpublished()).toEqual([false, true, true]);
+  record(1, [{ type: "instance.published", ...end, index: 0 }]);
+  expect(unpublished()).toEqual([false, true, true]);
+  record(1, [{ type: "instance.published", ...end }]);
+  expect(unpublished()).toEqual([false, false, true]);
+  const other = new World();
+  thaw(canonical(freeze(world)), other);
+  expect(freeze(other)).toEqual(canonical(freeze(world)));
+  record(1, [workerMade(12)]);
+  expect(unpublished()).toEqual([false, true, true]);
 });

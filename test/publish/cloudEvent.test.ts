@@ -6,9 +6,10 @@ import { CloudEvent, Kafka } from "cloudevents";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type KafkaMessage, kafkaMessageOf } from "../../src/publish/cloudEvent.ts";
 import { attributeSchemas, dataSchemas } from "../../src/publish/messages.ts";
-import { isAfter, placeOf } from "../../src/publish/position.ts";
+import { placeOf } from "../../src/publish/position.ts";
 import { type Publisher, publish } from "../../src/publish/publisher.ts";
 import type { Published } from "../../src/publish/stream.ts";
+import { isAfter } from "../../src/steps.ts";
 import { allOf, idsOf, type Writing, write, writing } from "./writing.ts";
 
 let log: Writing;

@@ -3,6 +3,7 @@
  * it. And the turns of those who read the log.
  */
 import { describe, expect, it } from "vitest";
+import { decodePosition, placeOf } from "../../src/publish/position.ts";
 import type { Published } from "../../src/publish/stream.ts";
 import { Turns } from "../../src/publish/turns.ts";
 import { allOf, chapterOf, idsOf, streamOf, write, writing } from "./writing.ts";
@@ -76,6 +77,18 @@ describe("the feed", () => {
     const all = await allOf(log.stopped);
     expect(idsOf(rest).toSorted()).toEqual(idsOf(await allOf(log.stopped, { from: position })).toSorted());
     expect(rest.length).toBeLessThan(all.length);
+  });
+
+  it("covers who has every step, although records without one have followed", async () => {
+    const log = await writing();
+    await write(log, [1], "made");
+    const [last] = (await allOf(log.stopped)).slice(-1);
+    await log.decide(1, [{ type: "instance.published", ...placeOf(last!.event.id).point }]);
+    await log.decide(2, []);
+    log.feed.start();
+    expect(log.feed.covers(decodePosition(last!.position))).toBe(true);
+    const [before] = (await allOf(log.stopped)).slice(-2);
+    expect(log.feed.covers(decodePosition(before!.position))).toBe(false);
   });
 
   it("says the same live as read off the log later", async () => {

@@ -4,14 +4,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readFrom } from "../../src/publish/from.ts";
-import {
-  decodePosition,
-  encodePosition,
-  isAfter,
-  type Point,
-  PositionRefused,
-  wholeRecord,
-} from "../../src/publish/position.ts";
+import { decodePosition, encodePosition, PositionRefused, wholeRecord } from "../../src/publish/position.ts";
+import { isAfter, type Point } from "../../src/steps.ts";
 
 const seq = fc.integer({ min: 1, max: 2 ** 50 });
 const partial = fc.record({ seq, index: fc.nat(), step: fc.nat() }, { noNullPrototype: true });

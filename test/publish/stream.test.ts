@@ -8,8 +8,9 @@ import { openMemoryLog } from "../../src/log/memory.ts";
 import type { Snapshot } from "../../src/log/snapshot.ts";
 import { Feed } from "../../src/publish/feed.ts";
 import { eventSchemas } from "../../src/publish/messages.ts";
-import { encodePosition, isAfter, placeOf, wholeRecord } from "../../src/publish/position.ts";
+import { encodePosition, placeOf, wholeRecord } from "../../src/publish/position.ts";
 import type { Published, Source } from "../../src/publish/stream.ts";
+import { isAfter } from "../../src/steps.ts";
 import { start } from "../agents/drive.ts";
 import { allOf, chapterOf, idsOf, streamOf, type Writing, write, writing } from "./writing.ts";
 
