@@ -35,6 +35,12 @@ const elsewhere: readonly (readonly [command: RegExp, file: string, names: strin
   [/^npm run -s conformance -- test\/data\/conformance$/, "test/conformance/corpus.test.ts", "../data/conformance"],
   // It wants the daemon of the line before it, on its usual port.
   [/^curl /, "test/web/events.test.ts", "/api/v1/events"],
+  // They want a Docker engine and images: `npm run test:compose`.
+  [/^docker compose up -d --wait$/, "test/compose/up.test.ts", '"up", "-d"'],
+  [/^docker compose exec panda-server node examples\/compose\/handIn\.ts$/, "test/compose/up.test.ts", "handIn.ts"],
+  [/^docker compose kill windrow-a$/, "test/compose/up.test.ts", '"kill", "windrow-a"'],
+  [/^docker compose exec windrow-b windrow status kafka:/, "test/compose/up.test.ts", '"windrow", "status"'],
+  [/^docker compose down -v$/, "test/compose/up.test.ts", '"down", "-v"'],
 ];
 const windrowCommand = /^npm run -s windrow -- (.*)$/;
 

@@ -83,7 +83,7 @@ export const zones: readonly Zone[] = [
   { name: "demo", paths: ["src/demo/"], imports: everything },
   { name: "cli", paths: ["src/cli/"], imports: everything },
   { name: "main", paths: ["src/main.ts"], imports: everything },
-  { name: "test", paths: ["test/", "conformance/"], imports: [...everything, "docs"] },
+  { name: "test", paths: ["test/", "conformance/"], imports: [...everything, "docs", "examples"] },
   { name: "docs", paths: ["docs/"], imports: [...everything, "test"] },
   // Written for people outside: they import nothing of Windrow.
   { name: "examples", paths: ["examples/"], imports: [] },

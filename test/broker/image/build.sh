@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds windrow-test-kafka:local from what is on this machine, where no registry can be reached: a JDK (jlink), the jars
-# that test/broker/jars.ts keeps in its cache, and Debian's busybox-static. Then KAFKA_IMAGE=windrow-test-kafka:local.
+# that test/broker/jars.ts keeps in its cache, Debian's busybox-static and netcat-openbsd (for a healthcheck as in the
+# official image: `nc -z`). Then KAFKA_IMAGE=windrow-test-kafka:local.
 set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 libs="${1:-$(ls -d "${XDG_CACHE_HOME:-$HOME/.cache}"/windrow-test-kafka/[0-9]* | tail -1)}"
@@ -19,8 +20,9 @@ printf '%s\n' rootLogger.level=info rootLogger.appenderRef.out.ref=out appender.
 mkdir -p "$context/root/bin" "$context/root/tmp"
 cp "$(command -v busybox)" "$context/root/bin/busybox"
 for tool in sh env mkdir tr echo; do ln -s busybox "$context/root/bin/$tool"; done
+cp "$(command -v nc.openbsd)" "$context/root/bin/nc"
 # Shared libraries of the runtime, at the paths where its loader looks for them.
-find "$context/jre" -type f \( -name java -o -name '*.so' \) -exec ldd {} + 2>/dev/null | grep -o '/[^ )]*' |
+find "$context/jre" "$context/root/bin/nc" -type f \( -name java -o -name nc -o -name '*.so' \) -exec ldd {} + 2>/dev/null | grep -o '/[^ )]*' |
   grep -v "^$context" | sort -u | while read -r library; do
   [ -f "$library" ] && install -D "$(readlink -f "$library")" "$context/root$library"
 done
