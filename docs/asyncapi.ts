@@ -165,7 +165,7 @@ export function asyncapiPage(): string {
         host: "{broker}",
         protocol: "kafka",
         description:
-          "HOST:PORT of kafka://HOST:PORT/PREFIX. The journal is there; the public topics are not written yet",
+          "HOST:PORT of kafka://HOST:PORT/PREFIX. Where the journal is, unless publishTopics = False in [windrow]",
         variables: { broker: { default: "localhost:9092" } },
       },
       daemon: {

@@ -22,6 +22,8 @@ import { openSqliteLog } from "./log/sqlite.ts";
 import type { Transition } from "./projection.ts";
 import type { Feed } from "./publish/feed.ts";
 import { liveSource } from "./publish/live.ts";
+import { type Publisher, publisherOf } from "./publish/publisher.ts";
+import type { Source } from "./publish/stream.ts";
 import { Vault } from "./vault.ts";
 import { foldVersion } from "./version.ts";
 import { type WebAddress, webAddressOf } from "./web/address.ts";
@@ -133,7 +135,8 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
   });
   vault.keepOnly((PandaID) => engine.world.jobs.has(PandaID));
   const server = await answer(log, engine, version, logger, web);
-  feed = server.feed;
+  feed = server.events.feed;
+  const publisher = publisherOf(log, loaded.instance.windrow, { source: server.events, engine, logger });
   logger.info(
     {
       log: log.dir,
@@ -143,7 +146,7 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
     },
     snapshot ? "the World is restored from a snapshot and the log" : "the World is restored from the log",
   );
-  daemon = new Daemon({ log, engine, owner, plugins, server, version, logger }, async () => {
+  daemon = new Daemon({ log, engine, owner, plugins, server, publisher, version, logger }, async () => {
     const next = await loadConfig(configDir);
     announce(next, logger);
     await engine.configure(next);
@@ -171,13 +174,13 @@ async function answer(
   version: string,
   logger: Logger,
   web: WebAddress | undefined,
-): Promise<Answering & { readonly feed: Feed }> {
+): Promise<Answering & { readonly events: Source & { readonly feed: Feed } }> {
   const world = () => engine.world;
   const events = liveSource(log, version, { world, cursors: () => engine.journal.cursors() });
   const onError = (why: string): void => logger.error(`a stream of events broke: ${why}`);
   const answering = await serveQueries(log.dir, { world, events, onError }, web);
   if (answering.url) logger.info(`whoever gets to ${answering.url} may read events, status and histories`);
-  return { ...answering, feed: events.feed };
+  return { ...answering, events };
 }
 
 interface Parts {
@@ -186,6 +189,7 @@ interface Parts {
   readonly owner: string;
   readonly plugins: ConfiguredPlugins;
   readonly server: Answering;
+  readonly publisher: Publisher | undefined;
   readonly version: string;
   readonly logger: Logger;
 }
@@ -210,15 +214,18 @@ export class Daemon {
 
   /** Works until `stop` is called; then calls that run return, the last records are written, and the log is closed. */
   async run(): Promise<void> {
-    const { log, engine, owner, server, logger } = this.#parts;
+    const { log, engine, owner, server, publisher, logger } = this.#parts;
     const ended = new AbortController();
     const stop = AbortSignal.any([this.#stopping.signal, ended.signal]);
     const { presence } = log;
     const sharing = presence ? shareShards({ engine, shards: log.shards, presence, owner, logger }, stop) : undefined;
+    publisher?.start();
     try {
       await engine.run(this.#stopping.signal);
+      await publisher?.finish();
     } finally {
       ended.abort();
+      await publisher?.close();
       await sharing;
       await server.close();
     }

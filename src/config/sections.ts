@@ -9,28 +9,7 @@
  * The text given to each type ends the sentence "it is ..., it should be ...".
  */
 import { z } from "zod";
-
-/** Digits become numbers before the schema sees them (config 2), so a name of digits arrives as a number. */
-const text = z.union([z.string(), z.int().transform(String)], { error: "a text" });
-const name = z.union([z.string().min(1), z.int().transform(String)], { error: "a text that is not empty" });
-const flag = z.boolean({ error: "True or False" });
-const count = z.int({ error: "a whole number" }).nonnegative({ error: "a whole number of at least 0" });
-/** Decimals stay text in the conversion of the original, which then breaks; here they are read. */
-const decimal = z.union(
-  [
-    z.number().nonnegative(),
-    z
-      .string()
-      .regex(/^\d+(\.\d+)?$/)
-      .transform(Number),
-  ],
-  { error: "a number of at least 0" },
-);
-const seconds = decimal;
-const texts = z.union([z.array(z.string()), z.string().transform((one) => (one === "" ? [] : [one]))], {
-  error: "a list of texts, one a line",
-});
-const dictionary = z.record(z.string(), z.unknown(), { error: "a JSON object" });
+import { count, decimal, dictionary, flag, name, seconds, text, texts } from "./values.ts";
 
 /** A section that may be left out. */
 const section = <S extends z.ZodRawShape>(shape: S) => z.object(shape, { error: "a section with its keys" });
@@ -248,6 +227,8 @@ const windrow = section({
   /** `kafka://HOST:PORT[,HOST:PORT]/PREFIX`, null: the embedded log; and the file of client properties for it. */
   kafka: name.nullable().default(null),
   kafkaConfig: name.nullable().default(null),
+  /** Every step goes to the topics `<prefix>.jobs`, `.file-groups` and `.workers` too, where the log is on Kafka. */
+  publishTopics: flag.default(true),
 });
 
 /** The instance, by the section names of `panda_harvester.cfg`. Only [master] has a key that must be given. */

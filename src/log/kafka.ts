@@ -10,7 +10,15 @@ import { connect as connectTls } from "node:tls";
 import { type ISocketFactory, Kafka, type KafkaConfig, type SASLOptions } from "kafkajs";
 import Cluster from "kafkajs/src/cluster/index.js";
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
-import { type Ends, type KafkaClient, KafkaTrouble, type Position, type TopicPlan } from "./kafkaClient.ts";
+import {
+  type Ends,
+  type KafkaClient,
+  KafkaTrouble,
+  type KafkaWriter,
+  type Message,
+  type Position,
+  type TopicPlan,
+} from "./kafkaClient.ts";
 import { fetchedOf, messageOf } from "./kafkaMessage.ts";
 import type { KafkaSecurity, Sasl } from "./kafkaSettings.ts";
 import { isAnswer, troubleOf } from "./kafkaTrouble.ts";
@@ -149,7 +157,7 @@ function saslOf(sasl: Sasl): SASLOptions {
 }
 
 /** A client for one topic. It connects at the first call. */
-export function connectKafka(options: KafkaOptions): KafkaClient {
+export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter {
   const { topic } = options;
   // A long poll holds up what comes after it on its connection, so polling has connections of its own.
   const [line, polling] = [new Line(options), new Line(options)];
@@ -174,18 +182,27 @@ export function connectKafka(options: KafkaOptions): KafkaClient {
     );
   }
 
+  /** Gives the offset of the first message of the first batch. */
+  async function produce(cluster: Cluster, leader: number, batches: Iterable<readonly [number, readonly Message[]]>) {
+    const broker = await cluster.findBroker({ nodeId: leader });
+    const partitions = Array.from(batches, ([partition, messages]) => ({ partition, firstSequence: 0, messages }));
+    const timeout = Math.ceil(options.requestMs * 0.8);
+    const { topics } = await broker.produce({ acks: -1, timeout, topicData: [{ topic, partitions }] });
+    return Number(topics[0]?.partitions[0]?.baseOffset);
+  }
+
   return {
     ...administration(options),
     leaders: () => line.use(async (cluster) => leadersOf(cluster, topic)),
     ends: (partitions) => line.use((cluster) => endsOf(cluster, topic, partitions)),
     produce: (partition, records) =>
+      line.use((cluster) =>
+        produce(cluster, leaderOf(cluster, topic, partition), [[partition, records.map(messageOf)]]),
+      ),
+    write: (batches) =>
       line.use(async (cluster) => {
-        const broker = await cluster.findBroker({ nodeId: leaderOf(cluster, topic, partition) });
-        const messages = records.map(messageOf);
-        const timeout = Math.ceil(options.requestMs * 0.8);
-        const topicData = [{ topic, partitions: [{ partition, firstSequence: 0, messages }] }];
-        const { topics } = await broker.produce({ acks: -1, timeout, topicData });
-        return Number(topics[0]?.partitions[0]?.baseOffset);
+        const byLeader = Map.groupBy(batches, ([partition]) => leaderOf(cluster, topic, partition));
+        await Promise.all(Array.from(byLeader, ([leader, of]) => produce(cluster, leader, of)));
       }),
     poll: (leader, positions, waitMs) => polling.use((cluster) => fetch(cluster, leader, positions, waitMs)),
     read: (position) =>

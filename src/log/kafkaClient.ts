@@ -39,6 +39,13 @@ export interface TopicPlan {
   readonly config: Readonly<Record<string, string>>;
 }
 
+/** A message as it is written. */
+export interface Message {
+  readonly key: Buffer | null;
+  readonly value: Buffer;
+  readonly headers: Readonly<Record<string, Buffer>>;
+}
+
 export interface KafkaClient {
   /** The topic, or undefined where there is none. Never makes it. */
   describe(): Promise<TopicState | undefined>;
@@ -58,6 +65,12 @@ export interface KafkaClient {
   read(position: Position): Promise<Fetched>;
   /** Cuts every connection at once: what is under way fails. */
   close(): void;
+}
+
+/** What writes to topics that are no log. */
+export interface KafkaWriter extends Pick<KafkaClient, "describe" | "create" | "brokers" | "close"> {
+  /** Writes messages, by partition, with acks -1, each broker's in one request. A rejection says nothing about any. */
+  write(batches: ReadonlyMap<number, readonly Message[]>): Promise<void>;
 }
 
 /** A call to Kafka that did not succeed. */

@@ -2,19 +2,19 @@
  * A record as a message of the journal: the value is its stored bytes, the header `hash` their SHA-256 in hex. A
  * STORAGE FORMAT: it must never change without another topic. Keys and timestamps mean nothing.
  */
-import type { Fetched } from "./kafkaClient.ts";
+import type { Fetched, Message } from "./kafkaClient.ts";
 import type { StoredRecord } from "./record.ts";
 
 const hashHeader = "hash";
 
 /** The message of a record. */
-export function messageOf({ bytes, hash }: StoredRecord) {
+export function messageOf({ bytes, hash }: StoredRecord): Message {
   const value = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return { key: null, value, headers: { [hashHeader]: Buffer.from(hash) } };
 }
 
 /** A message as it was read. */
-interface Message {
+interface ReadMessage {
   readonly offset: string;
   readonly value: Uint8Array | null;
   readonly headers: Readonly<Record<string, Buffer | readonly Buffer[]>>;
@@ -23,7 +23,7 @@ interface Message {
 }
 
 /** Records from the offset on: a broker gives whole batches, so older ones may come first. */
-export function fetchedOf(partition: number, messages: readonly Message[], from: number): Fetched {
+export function fetchedOf(partition: number, messages: readonly ReadMessage[], from: number): Fetched {
   const records: { offset: number; record: StoredRecord }[] = [];
   let next = from;
   for (const { offset: text, value, headers, isControlRecord } of messages) {

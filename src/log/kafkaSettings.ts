@@ -44,6 +44,12 @@ export interface KafkaSecurity {
 /** Neither encrypted nor authenticated: what `security.protocol=plaintext` says. */
 export const noSecurity: KafkaSecurity = { clientId: "windrow" };
 
+/** A cluster with a prefix, and the way in. */
+export interface KafkaPlace {
+  readonly address: KafkaAddress;
+  readonly security: KafkaSecurity;
+}
+
 const scheme = "kafka://";
 const usualReplication = 3;
 

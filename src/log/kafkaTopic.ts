@@ -3,7 +3,7 @@
  * that exists, nor accept one in which Kafka may lose or drop what it acknowledged.
  */
 import { LogRefused } from "./faults.ts";
-import { type KafkaClient, KafkaTrouble, type TopicState } from "./kafkaClient.ts";
+import { type KafkaClient, KafkaTrouble, type TopicPlan, type TopicState } from "./kafkaClient.ts";
 import type { KafkaAddress } from "./kafkaSettings.ts";
 import { insist } from "./kafkaTrouble.ts";
 import { maxRecordBytes } from "./record.ts";
@@ -16,7 +16,7 @@ export const messageOverhead = 256;
 const leastMessageBytes = maxRecordBytes + 4096;
 
 /** Copies that must have a record before it counts: a majority, so that one broker may be down. */
-const insyncOf = (replication: number): number => Math.floor(replication / 2) + 1;
+export const insyncOf = (replication: number): number => Math.floor(replication / 2) + 1;
 
 /** What was found fit. */
 export interface JournalTopic {
@@ -42,11 +42,10 @@ export async function openTopic(
   { shards, readOnly, giveUpMs }: Opening,
 ): Promise<JournalTopic> {
   const topic = journalOf(address.prefix);
-  let state = await client.describe();
+  const plan = planOf(shards ?? usualShards, address.replication);
+  const state = readOnly ? await client.describe() : await requireTopic(client, topic, plan, giveUpMs);
   if (state === undefined) {
-    if (readOnly) throw new LogRefused("missing", `there is no topic ${topic} on ${address.brokers.join(",")}`);
-    await makeTopic(client, address, shards ?? usualShards);
-    state = await insist(() => known(client, topic), giveUpMs);
+    throw new LogRefused("missing", `there is no topic ${topic} on ${address.brokers.join(",")}`);
   }
   const has = state.replicas.length;
   if (shards !== undefined && shards !== has) {
@@ -57,24 +56,44 @@ export async function openTopic(
   return { shards: has, maxBatchBytes: Math.min(limit - 1024, 1 << 20) };
 }
 
+/** What a client needs for a topic that may be missing. */
+type Making = Pick<KafkaClient, "describe" | "create" | "brokers">;
+
+/**
+ * The topic as it is; made as planned where it is missing.
+ * @throws LogRefused where the cluster is too small for it, KafkaTrouble
+ */
+export async function requireTopic(
+  client: Making,
+  topic: string,
+  plan: TopicPlan,
+  giveUpMs: number,
+): Promise<TopicState> {
+  const state = await client.describe();
+  if (state !== undefined) return state;
+  requireBrokers(topic, plan.replication, await client.brokers());
+  await client.create(plan);
+  return insist(() => known(client, topic), giveUpMs);
+}
+
 /** The topic that was just made. Another broker than the one that made it may be asked, and not have heard of it. */
-async function known(client: KafkaClient, topic: string): Promise<TopicState> {
+async function known(client: Making, topic: string): Promise<TopicState> {
   const state = await client.describe();
   if (state !== undefined) return state;
   throw new KafkaTrouble("UNKNOWN_TOPIC_OR_PARTITION", `${topic} was made and is not known yet`, true);
 }
 
-async function makeTopic(client: KafkaClient, address: KafkaAddress, partitions: number): Promise<void> {
-  const { replication } = address;
-  const topic = journalOf(address.prefix);
-  const brokers = await client.brokers();
-  if (brokers < replication) {
-    throw new LogRefused(
-      "misconfigured",
-      `${topic} is to be kept on ${replication} brokers, and the cluster has ${brokers}. Start more, or put ` +
-        `?replication=${brokers} behind the address if the log may be lost with ${brokers === 1 ? "it" : "them"}`,
-    );
-  }
+function requireBrokers(topic: string, replication: number, brokers: number): void {
+  if (brokers >= replication) return;
+  throw new LogRefused(
+    "misconfigured",
+    `${topic} is to be kept on ${replication} brokers, and the cluster has ${brokers}. Start more, or put ` +
+      `?replication=${brokers} behind the address if the log may be lost with ${brokers === 1 ? "it" : "them"}`,
+  );
+}
+
+/** The journal where it is missing. */
+function planOf(partitions: number, replication: number): TopicPlan {
   const config = {
     "cleanup.policy": "delete",
     "retention.ms": "-1",
@@ -83,7 +102,7 @@ async function makeTopic(client: KafkaClient, address: KafkaAddress, partitions:
     "unclean.leader.election.enable": "false",
     "max.message.bytes": String(2 << 20),
   };
-  await client.create({ partitions, replication, config });
+  return { partitions, replication, config };
 }
 
 function requireSafe({ replicas, config }: TopicState, address: KafkaAddress): void {

@@ -37,7 +37,11 @@ declare module "kafkajs/src/cluster/index.js" {
         partitions: {
           partition: number;
           firstSequence: number;
-          messages: { key: null; value: Buffer; headers: Record<string, Buffer> }[];
+          messages: readonly {
+            readonly key: Buffer | null;
+            readonly value: Buffer;
+            readonly headers: Readonly<Record<string, Buffer>>;
+          }[];
         }[];
       }[];
     }): Promise<{ topics: { partitions: { partition: number; baseOffset: string }[] }[] }>;

@@ -10,6 +10,7 @@ import { type KafkaLogOptions, openKafkaLog } from "./kafkaLog.ts";
 import { type KafkaPresence, openKafkaPresence } from "./kafkaPresence.ts";
 import {
   isKafkaAddress,
+  type KafkaPlace,
   type KafkaSecurity,
   noSecurity,
   parseKafkaAddress,
@@ -28,6 +29,8 @@ export interface PlacedLog extends Log {
   readonly presence?: KafkaPresence;
   /** Where they leave snapshots for each other. */
   readonly snapshots?: SharedSnapshots;
+  /** Where other topics may be written; absent for an embedded log. */
+  readonly kafka?: KafkaPlace;
 }
 
 /** Opens a log that is there, to read it. @throws LogRefused, LogHalted, LogFault */
@@ -75,6 +78,7 @@ export async function openPlacedKafkaLog(
   return {
     dir,
     presence,
+    kafka: { address: parseKafkaAddress(address), security },
     ...(snapshots ? { snapshots } : {}),
     shards: log.shards,
     tip: (shard) => log.tip(shard),

@@ -86,6 +86,11 @@ export class EventStream implements AsyncIterable<Published> {
 
   /** @throws PositionRefused; LogHalted, LogFault of the log */
   async *[Symbol.asyncIterator](): AsyncGenerator<Published> {
+    for await (const event of this.events()) yield { event, position: encodePosition(this.#points) };
+  }
+
+  /** The same for those who need no positions. */
+  async *events(): AsyncGenerator<PublicEvent> {
     const { feed, turns } = this.#source;
     const { from, signal } = this.#options;
     feed?.start();
@@ -102,7 +107,7 @@ export class EventStream implements AsyncIterable<Published> {
     if (feed && !signal.aborted && !this.#over) yield* this.#fromFeed(feed);
   }
 
-  async *#fromFeed(feed: Feed): AsyncGenerator<Published> {
+  async *#fromFeed(feed: Feed): AsyncGenerator<PublicEvent> {
     this.#begun = true;
     const events = feed.after(this.#points, this.#wants, this.#options);
     const { from } = this.#options;
@@ -114,14 +119,14 @@ export class EventStream implements AsyncIterable<Published> {
           return;
         }
         if (from.kind === "time" && Date.parse(value.time) < from.at) continue;
-        yield { event: value, position: encodePosition(this.#points) };
+        yield value;
       }
     } finally {
       await events.return("done");
     }
   }
 
-  async *#fromLog(): AsyncGenerator<Published> {
+  async *#fromLog(): AsyncGenerator<PublicEvent> {
     const { log, feed } = this.#source;
     const { from, follow, signal } = this.#options;
     const tip = new Tip(log, signal);
@@ -180,12 +185,12 @@ export class EventStream implements AsyncIterable<Published> {
     return wanted;
   }
 
-  #published(told: Told): Published {
+  #published(told: Told): PublicEvent {
     const event = cloudEventOf(told);
     const { shard, point } = placeOf(event.id);
     this.#pass(shard, point);
     this.#begun = true;
-    return { event, position: encodePosition(this.#points) };
+    return event;
   }
 
   /** A place is only ever moved forward. */

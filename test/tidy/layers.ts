@@ -28,7 +28,7 @@ export const zones: readonly Zone[] = [
   { name: "specs", paths: ["src/specs/"], imports: [] },
   {
     name: "settings",
-    paths: ["src/config/schema.ts", "src/config/sections.ts", "src/config/secrets.ts"],
+    paths: ["src/config/schema.ts", "src/config/sections.ts", "src/config/values.ts", "src/config/secrets.ts"],
     imports: [],
     pure: true,
     packages: ["zod"],

@@ -1,0 +1,140 @@
+/**
+ * The public topics on Kafka: `<prefix>.jobs`, `<prefix>.file-groups` and `<prefix>.workers`, one partition a shard of
+ * the journal, so that what is in order in a shard is in order there. They are made where they are missing. It must
+ * never change a topic that exists, nor call a message sent before all copies of it are acknowledged.
+ */
+import { LogRefused } from "../log/faults.ts";
+import { connectKafka } from "../log/kafka.ts";
+import { KafkaTrouble, type KafkaWriter, type Message } from "../log/kafkaClient.ts";
+import type { KafkaPlace } from "../log/kafkaSettings.ts";
+import { insyncOf, requireTopic } from "../log/kafkaTopic.ts";
+import { insist } from "../log/kafkaTrouble.ts";
+import { kafkaMessageOf } from "./cloudEvent.ts";
+import { type PublicEvent, type PublicKind, publicKinds, topics } from "./messages.ts";
+import { placeOf } from "./position.ts";
+
+/** Where a publisher sends what happens. */
+export interface Topics {
+  /** Sees to it that they are as they must be. @throws LogRefused, KafkaTrouble: see `adviceOn` */
+  open(): Promise<void>;
+  /**
+   * Resolves when all are acknowledged. Events of a shard must come in order, and none may be sent meanwhile: their
+   * first copies stay in order then. @throws KafkaTrouble: nobody knows which are there
+   */
+  send(events: readonly PublicEvent[]): Promise<void>;
+  /** Ends what is under way. */
+  close(): void;
+}
+
+/** How long one request may take, and one batch with all its attempts. */
+const requestMs = 5000;
+const giveUpMs = 15_000;
+/**
+ * A batch is closed when it has so many bytes. With one more event, which has no more than a record of the journal
+ * (512 KiB), it is still below what a topic must take.
+ */
+const batchBytes = 384 << 10;
+/** Kafka's usual limit is 12 bytes more. */
+const leastMessageBytes = 1 << 20;
+/** What Windrow gives the topics that it makes. */
+const usualMessageBytes = 2 << 20;
+/** Attributes and framing of a message, beside its subject. */
+const frameBytes = 512;
+
+/** The topics beside a journal with so many shards. They connect at the first call. */
+export function publicTopics({ address, security }: KafkaPlace, shards: number): Topics {
+  const { brokers, prefix, replication } = address;
+  const nameOf = (kind: PublicKind): string => `${prefix}.${topics[kind]}`;
+  const writers = new Map<PublicKind, KafkaWriter>(
+    publicKinds.map((kind) => [kind, connectKafka({ brokers, topic: nameOf(kind), security, requestMs })]),
+  );
+  const plan = {
+    partitions: shards,
+    replication,
+    // How long they are kept is the cluster's word.
+    config: {
+      "cleanup.policy": "delete",
+      "min.insync.replicas": String(insyncOf(replication)),
+      "max.message.bytes": String(usualMessageBytes),
+    },
+  };
+
+  async function open(kind: PublicKind, writer: KafkaWriter): Promise<void> {
+    const topic = nameOf(kind);
+    const { replicas, config } = await requireTopic(writer, topic, plan, giveUpMs);
+    if (replicas.length < shards) {
+      const change = `--alter --topic ${topic} --partitions ${shards}`;
+      const why = `${topic} has ${replicas.length} partitions, and the journal has ${shards}`;
+      throw new LogRefused("misconfigured", `${why}. kafka-topics.sh --bootstrap-server ${brokers[0]} ${change}`);
+    }
+    const limit = Number(config.get("max.message.bytes") ?? usualMessageBytes);
+    if (limit >= leastMessageBytes) return;
+    const change = `--alter --topic ${topic} --add-config max.message.bytes=${leastMessageBytes}`;
+    const why = `${topic} takes messages of ${limit} bytes, and the largest have up to ${leastMessageBytes}`;
+    throw new LogRefused("misconfigured", `${why}. kafka-configs.sh --bootstrap-server ${brokers[0]} ${change}`);
+  }
+
+  return {
+    async open() {
+      await Promise.all(Array.from(writers, ([kind, writer]) => open(kind, writer)));
+    },
+    async send(events) {
+      for (let from = 0; from < events.length; ) {
+        const { batches, count } = batchesOf(events, from, prefix);
+        from += count;
+        // All end before anything is said: what still runs must not come in between what is sent next.
+        const sent = await Promise.allSettled(
+          Array.from(batches, ([kind, of]) => insist(async () => writers.get(kind)?.write(of), giveUpMs)),
+        );
+        for (const outcome of sent) if (outcome.status === "rejected") throw outcome.reason;
+      }
+    },
+    close() {
+      for (const writer of writers.values()) writer.close();
+    },
+  };
+}
+
+/** Messages by partition. */
+type Batches = ReadonlyMap<number, readonly Message[]>;
+
+/** The next events, as many as a batch takes. */
+function batchesOf(
+  events: readonly PublicEvent[],
+  from: number,
+  prefix: string,
+): { readonly batches: ReadonlyMap<PublicKind, Batches>; readonly count: number } {
+  const batches = new Map<PublicKind, Map<number, Message[]>>();
+  let [count, bytes] = [0, 0];
+  for (const event of events.slice(from)) {
+    if (bytes >= batchBytes) break;
+    const { key, value, headers } = kafkaMessageOf(event, prefix);
+    const message = { key: Buffer.from(key), value: Buffer.from(value), headers: buffersOf(headers) };
+    const { kind } = event.data;
+    const ofKind = batches.get(kind) ?? new Map<number, Message[]>();
+    batches.set(kind, ofKind);
+    const { shard } = placeOf(event.id);
+    const ofShard = ofKind.get(shard) ?? [];
+    ofKind.set(shard, ofShard);
+    ofShard.push(message);
+    count += 1;
+    bytes += message.value.length + 2 * message.key.length + frameBytes;
+  }
+  return { batches, count };
+}
+
+const buffersOf = (headers: Readonly<Record<string, string>>): Record<string, Buffer> =>
+  Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)]));
+
+/** What went wrong with topics, and what an operator does about it. */
+export function adviceOn(error: unknown): string {
+  if (!(error instanceof KafkaTrouble)) return error instanceof Error ? error.message : String(error);
+  const { code, message } = error;
+  const why = `${message} (${code})`;
+  if (/AUTHORIZATION/.test(code)) {
+    const needed = "Describe, DescribeConfigs and Write on them, and Create on the cluster where they are missing";
+    return `${why}. The user needs ${needed}; or put publishTopics = False into section [windrow]`;
+  }
+  if (code === "MESSAGE_TOO_LARGE") return `${why}. Give them max.message.bytes=${usualMessageBytes}`;
+  return why;
+}
