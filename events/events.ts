@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { callEvents } from "./call.ts";
 import { fileGroupEvents } from "./fileGroup.ts";
+import { type Fits, fitsOf } from "./fits.ts";
 import { jobEvents } from "./job.ts";
 import { instanceEvents, queueEvents } from "./queue.ts";
 import { workerEvents } from "./worker.ts";
@@ -27,8 +28,8 @@ export type EventOf<T extends WindrowEvent["type"]> = Extract<WindrowEvent, { ty
 export const eventTypes: readonly WindrowEvent["type"][] = eventSchema.options.map((option) => option.shape.type.value);
 
 /** The schema of each event by its name: looked up, not searched for, because a start reads millions of them. */
-const schemas: ReadonlyMap<unknown, z.ZodType<WindrowEvent>> = new Map(
-  eventSchema.options.map((option) => [option.shape.type.value, option]),
+const schemas: ReadonlyMap<unknown, { readonly schema: z.ZodType<WindrowEvent>; readonly fits: Fits }> = new Map(
+  eventSchema.options.map((option) => [option.shape.type.value, { schema: option, fits: fitsOf(option) }]),
 );
 
 /** Old shapes to today's: the one place where a changed event is translated. No event has changed its shape yet. */
@@ -44,7 +45,8 @@ export function parseEvents(stored: readonly unknown[]): readonly WindrowEvent[]
   return stored.map((event, index) => {
     const shape = upcast(event);
     const named = typeof shape === "object" && shape !== null && "type" in shape ? schemas.get(shape.type) : undefined;
-    const parsed = (named ?? eventSchema).safeParse(shape);
+    if (named?.fits(shape)) return shape as WindrowEvent;
+    const parsed = (named?.schema ?? eventSchema).safeParse(shape);
     if (parsed.success) return parsed.data;
     const name = typeof event === "object" && event !== null && "type" in event ? String(event.type) : "no event";
     throw new Error(`event ${index} (${name}): ${z.prettifyError(parsed.error)}`);

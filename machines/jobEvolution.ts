@@ -3,12 +3,11 @@
  * never decide anything: no guard, no clock, no limit.
  */
 import type { EventOf } from "../events/events.ts";
+import { takeFacts } from "./facts.ts";
 import type { JobContext } from "./jobContext.ts";
 import { eventEvolutions } from "./jobEvents.ts";
 import { soon, tried, troubled, untried } from "./look.ts";
 import type { Step } from "./step.ts";
-
-type Fetched = EventOf<"job.fetched">;
 
 /** An error of the core never hides one that is known already (0.4). */
 function setErrorOnce(job: JobContext, error: { code: number; diag: string }): void {
@@ -25,8 +24,11 @@ type Evolve = { [type: string]: (job: JobContext, step: Step) => void };
 /** What each event changes in the context. A name missing here changes nothing but the state. */
 const evolutions: Evolve = {
   "job.fetched": (job, { event, at }) => {
-    const { type: _type, hasAux, schedulerID, remarks: _remarks, ...facts } = event as Fetched;
-    Object.assign(job, facts, { attributes: { schedulerID }, aux: hasAux ? 0 : null, createdAt: at });
+    const { hasAux, schedulerID } = event as EventOf<"job.fetched">;
+    takeFacts(job, event);
+    job.attributes = { schedulerID };
+    job.aux = hasAux ? 0 : null;
+    job.createdAt = at;
     job.report = soon(at);
   },
   "job.refused": (job, { event, at }) => {

@@ -4,11 +4,11 @@
  */
 import type { EventOf } from "../events/events.ts";
 import type { WorkerLook } from "../events/worker.ts";
+import { takeFacts } from "./facts.ts";
 import { soon, tried, troubled, untried } from "./look.ts";
 import type { Step } from "./step.ts";
 import type { WorkerContext } from "./workerContext.ts";
 
-type Made = EventOf<"worker.made">;
 type Changes = EventOf<"worker.submitted">["changes"];
 
 function applyChanges(worker: WorkerContext, changes: Changes): void {
@@ -48,8 +48,8 @@ type Evolve = { [type: string]: (worker: WorkerContext, step: Step) => void };
 
 const evolutions: Evolve = {
   "worker.made": (worker, { event, at }) => {
-    const { type: _type, eventsRequest, attributes, ...facts } = event as Made;
-    Object.assign(worker, facts, { createdAt: at, eventsRequest: eventsRequest ?? 0, attributes: attributes ?? {} });
+    takeFacts(worker, event);
+    worker.createdAt = at;
   },
   "worker.fed": (worker, { at }) => {
     worker.prepare = soon(at);

@@ -19,7 +19,8 @@ import {
   type Position,
   type TopicPlan,
 } from "./kafkaClient.ts";
-import { fetchedOf, messageOf } from "./kafkaMessage.ts";
+import { fetchFrom } from "./kafkaFetch.ts";
+import { messageOf } from "./kafkaMessage.ts";
 import type { KafkaSecurity, Sasl } from "./kafkaSettings.ts";
 import { isAnswer, troubleOf } from "./kafkaTrouble.ts";
 
@@ -32,9 +33,6 @@ export interface KafkaOptions {
 }
 
 const connectMs = 5000;
-/** Bytes of one fetch, and of one partition in it. */
-const fetchBytes = 8 << 20;
-const partitionBytes = 2 << 20;
 const readUncommitted = 0;
 /** What DescribeConfigs calls a topic; the library's name for it is out of reach of an ES import. */
 const topicResource = 2;
@@ -164,31 +162,7 @@ export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter {
 
   async function fetch(cluster: Cluster, leader: number, positions: readonly Position[], waitMs: number) {
     const broker = await cluster.findBroker({ nodeId: leader });
-    const partitions = positions.map(({ partition, offset }) => ({
-      partition,
-      fetchOffset: String(offset),
-      maxBytes: partitionBytes,
-    }));
-    const { responses } = await broker.fetch({
-      isolationLevel: readUncommitted,
-      maxWaitTime: waitMs,
-      minBytes: 1,
-      maxBytes: fetchBytes,
-      topics: [{ topic, partitions }],
-    });
-    const from = new Map(positions.map(({ partition, offset }) => [partition, offset]));
-    return responses.flatMap((response) =>
-      response.partitions.map(({ partition, messages }) => fetchedOf(partition, messages, from.get(partition) ?? 0)),
-    );
-  }
-
-  /** Gives the offset of the first message of the first batch. */
-  async function produce(cluster: Cluster, leader: number, batches: Iterable<readonly [number, readonly Message[]]>) {
-    const broker = await cluster.findBroker({ nodeId: leader });
-    const partitions = Array.from(batches, ([partition, messages]) => ({ partition, firstSequence: 0, messages }));
-    const timeout = Math.ceil(options.requestMs * 0.8);
-    const { topics } = await broker.produce({ acks: -1, timeout, topicData: [{ topic, partitions }] });
-    return Number(topics[0]?.partitions[0]?.baseOffset);
+    return fetchFrom(broker, { topic, positions, waitMs, requestMs: options.requestMs });
   }
 
   return {

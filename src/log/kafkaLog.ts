@@ -4,6 +4,7 @@
  * where a control record lies. It must never answer about the end of a shard from memory, nor acknowledge what it has
  * not read back.
  */
+import { setImmediate as turn } from "node:timers/promises";
 import { LogFault, LogHalted, LogRefused } from "./faults.ts";
 import { connectKafka } from "./kafka.ts";
 import { type Ends, type KafkaClient, KafkaTrouble } from "./kafkaClient.ts";
@@ -73,6 +74,9 @@ function refusalOf({ code, message }: KafkaTrouble, { brokers, prefix }: KafkaAd
   return new LogRefused("unreachable", `no Kafka broker answers at ${where}. ${advice}`);
 }
 
+/** So many records at a time are handed on: in between, what was fetched ahead comes in. */
+const pieceRecords = 256;
+
 interface Parts {
   readonly client: KafkaClient;
   readonly shards: readonly KafkaShard[];
@@ -110,7 +114,10 @@ class KafkaLog implements Log {
       ahead = next < end ? this.#fetch(shard, next) : undefined;
       ahead?.catch(() => undefined); // a caller who stops early does not come for it, nor for its error
       const batch = records.filter(({ offset }) => offset < end).map(({ record }) => record);
-      if (batch.length > 0) yield batch;
+      for (let at = 0; at < batch.length; at += pieceRecords) {
+        yield batch.slice(at, at + pieceRecords);
+        await turn();
+      }
     }
     // What was read here was delivered to the followers too, so nobody takes it for news afterwards.
     if (this.#stopFollowing !== undefined) await of.reached(end);

@@ -5,7 +5,7 @@
 import type { Fetched, Message } from "./kafkaClient.ts";
 import type { StoredRecord } from "./record.ts";
 
-const hashHeader = "hash";
+export const hashHeader = "hash";
 
 /** The message of a record. */
 export function messageOf({ bytes, hash }: StoredRecord): Message {

@@ -1,7 +1,7 @@
 /**
- * Types of the two inner modules of kafkajs 2.2.4 that src/log/kafka.ts uses. The library's public consumer reads
- * through a group only; its cluster and broker classes fetch by offset, which is all that a log needs. The version is
- * pinned exactly, so these never move.
+ * Types of the inner modules of kafkajs 2.2.4 that src/log/kafka.ts and kafkaFetch.ts use. The library's public
+ * consumer reads through a group only; its cluster and broker classes fetch by offset, which is all that a log needs.
+ * The version is pinned exactly, so these never move.
  */
 
 declare module "kafkajs/src/cluster/index.js" {
@@ -11,24 +11,14 @@ declare module "kafkajs/src/cluster/index.js" {
     readonly replicas: readonly number[];
   }
 
-  interface FetchedMessage {
-    readonly offset: string;
-    readonly value: Buffer | null;
-    readonly headers: Readonly<Record<string, Buffer | readonly Buffer[]>>;
-    readonly isControlRecord?: boolean;
-  }
-
-  interface Broker {
-    fetch(request: {
-      isolationLevel: number;
-      maxWaitTime: number;
-      minBytes: number;
-      maxBytes: number;
-      topics: {
-        topic: string;
-        partitions: { partition: number; fetchOffset: string; maxBytes: number }[];
-      }[];
-    }): Promise<{ responses: { partitions: { partition: number; messages: FetchedMessage[] }[] }[] }>;
+  export interface Broker {
+    readonly connectionPool: {
+      send<T>(protocol: {
+        request: unknown;
+        response: { decode(bytes: Buffer): Promise<T>; parse(answer: T): Promise<T> };
+        requestTimeout: number;
+      }): Promise<T>;
+    };
     produce(request: {
       acks: number;
       timeout: number;
@@ -68,4 +58,66 @@ declare module "kafkajs/src/network/requestQueue/index.js" {
     readonly throttledUntil: number;
     scheduleCheckPendingRequests(): void;
   }
+}
+
+declare module "kafkajs/src/protocol/decoder.js" {
+  export default class Decoder {
+    readonly buffer: Buffer;
+    readonly offset: number;
+    constructor(buffer: Buffer);
+    readInt16(): number;
+    readInt32(): number;
+    readString(): string | null;
+    readArray<T>(reader: () => T): T[];
+    forward(bytes: number): void;
+  }
+}
+
+declare module "kafkajs/src/protocol/requests/fetch/index.js" {
+  interface Question {
+    isolationLevel: number;
+    maxWaitTime: number;
+    minBytes: number;
+    maxBytes: number;
+    topics: {
+      topic: string;
+      partitions: readonly { partition: number; fetchOffset: string; maxBytes: number }[];
+    }[];
+  }
+  interface Definition {
+    protocol(of: { version: number }): (question: Question) => {
+      readonly request: unknown;
+      /** Gives the answer back, or throws the first error in it. */
+      readonly response: { parse<T>(answer: T): Promise<T> };
+    };
+  }
+  const definition: Definition;
+  export default definition;
+}
+
+declare module "kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js" {
+  interface FetchedMessage {
+    readonly offset: string;
+    readonly value: Buffer | null;
+    readonly headers: Readonly<Record<string, Buffer | readonly Buffer[]>>;
+    readonly isControlRecord?: boolean;
+  }
+
+  export default function decodeMessages(decoder: { readonly buffer: Buffer }): Promise<FetchedMessage[]>;
+}
+
+declare module "kafkajs/src/protocol/recordBatch/v0/index.js" {
+  interface Encoded {
+    readonly buffer: Buffer;
+  }
+  export function RecordBatch(batch: {
+    firstOffset: number;
+    lastOffsetDelta: number;
+    records: readonly unknown[];
+    compression: number;
+  }): Promise<Encoded>;
+}
+
+declare module "kafkajs/src/protocol/recordBatch/record/v0/index.js" {
+  export default function encodeRecord(record: Readonly<Record<string, unknown>>): unknown;
 }

@@ -5,6 +5,7 @@
  */
 import { hash } from "node:crypto";
 import { z } from "zod";
+import { fitsOf } from "../../events/fits.ts";
 
 /** Upper bound of a record's stored bytes, the same in every log because Kafka's messages have one. */
 export const maxRecordBytes = 512 * 1024;
@@ -38,6 +39,8 @@ const recordSchema = z.strictObject({
   inputs: z.record(z.string(), position),
   events: z.array(z.unknown()),
 });
+
+const fits = fitsOf(recordSchema);
 
 type Parsed = z.output<typeof recordSchema>;
 /** A record as written; `events` are JSON values that only the caller understands. */
@@ -88,6 +91,11 @@ export function encode(record: LogRecord): StoredRecord {
   return { bytes, hash: hashOf(bytes) };
 }
 
+function textOf(bytes: Uint8Array): string {
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString();
+}
+
 /** Reads stored bytes. Never throws: a record that cannot be read is an answer, which halts its shard (admit.ts). */
 export function decode(bytes: Uint8Array, storedHash: string): Decoded {
   const actual = hashOf(bytes);
@@ -100,10 +108,11 @@ export function decode(bytes: Uint8Array, storedHash: string): Decoded {
   }
   let json: unknown;
   try {
-    json = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
+    json = JSON.parse(textOf(bytes));
   } catch (error) {
     return { ok: false, hash: actual, why: `not JSON: ${error instanceof Error ? error.message : String(error)}` };
   }
+  if (fits(json)) return { ok: true, record: json as LogRecord, hash: actual };
   if (typeof json === "object" && json !== null && "fmt" in json && json.fmt !== 1) {
     return {
       ok: false,
