@@ -165,6 +165,15 @@ export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter {
     return fetchFrom(broker, { topic, positions, waitMs, requestMs: options.requestMs });
   }
 
+  /** Gives the offset of the first message of the first batch. */
+  async function produce(cluster: Cluster, leader: number, batches: Iterable<readonly [number, readonly Message[]]>) {
+    const broker = await cluster.findBroker({ nodeId: leader });
+    const partitions = Array.from(batches, ([partition, messages]) => ({ partition, firstSequence: 0, messages }));
+    const timeout = Math.ceil(options.requestMs * 0.8);
+    const { topics } = await broker.produce({ acks: -1, timeout, topicData: [{ topic, partitions }] });
+    return Number(topics[0]?.partitions[0]?.baseOffset);
+  }
+
   return {
     ...administration(options),
     leaders: () => line.use(async (cluster) => leadersOf(cluster, topic)),
