@@ -7,6 +7,7 @@
 #
 # `--init` (`init: true` in a compose file), since somebody must reap the workers of windrow/local; SIGTERM reaches Windrow
 # through it. Give it time to end (`--stop-timeout`): calls return, a snapshot is written, shards are given up.
+# How it is, `windrow status` says of the log's directory: a healthcheck is for whoever says where that is.
 # BASE may be any image with Node 24, npm, /bin/sh and a user `node`.
 ARG BASE=node:24.21.0-bookworm-slim
 
