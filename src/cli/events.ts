@@ -1,4 +1,4 @@
-/** `windrow events DIR`: every step of jobs, file groups and workers, as it was published and as it comes. */
+/** `windrow events LOG`: every step of jobs, file groups and workers, as it was published and as it comes. */
 import { once } from "node:events";
 import { stderr, stdout } from "node:process";
 import { Command } from "commander";
@@ -25,8 +25,10 @@ const names = (text: string, before: readonly string[]): readonly string[] => [
 
 export function eventsCommand(): Command {
   return new Command("events")
-    .description("every step of jobs, file groups and workers: the public stream, of a daemon or a stopped log")
-    .argument("<dir>", "directory of the log")
+    .description(
+      "every step of jobs, file groups and workers: the public stream, from a running daemon or from the log",
+    )
+    .argument("<log>", "directory of the log, or kafka://HOST:PORT[,HOST:PORT]/PREFIX")
     .option("--follow", "go on with what comes, from now on unless --from says otherwise; Ctrl-C ends it")
     .option("--type <names>", "steps, with * for any part: worker.*,job.fetched", names, [])
     .option("--queue <names>", "queues", names, [])
@@ -37,21 +39,21 @@ export function eventsCommand(): Command {
       "\nDelivered at least once: drop an id that is not above the last one of its subject. The position to go on\n" +
         "from is in each line of --json, and is said at the end.",
     )
-    .action((dir: string, options: Options) => acting(() => events(dir, options)));
+    .action((log: string, options: Options) => acting(() => events(log, options)));
 }
 
-async function events(dir: string, { follow = false, type, queue, from, json }: Options): Promise<void> {
+async function events(log: string, { follow = false, type, queue, from, json }: Options): Promise<void> {
   const begin = from ?? (follow ? "now" : "start");
   readFrom(begin); // a mistake is said before anything is opened
   const stop = new AbortController();
   const end = (): void => stop.abort();
   process.once("SIGINT", end).once("SIGTERM", end);
   stdout.on("error", end); // whoever read this has enough
-  const onWaiting = (): void => void stderr.write("windrow: no daemon runs on this log; waiting for the next one\n");
+  const notice = (text: string): void => void stderr.write(`windrow: ${text}\n`);
   const filter = { types: type, queues: queue };
   let position: string | undefined;
   try {
-    for await (const one of subscribed(dir, { from: begin, filter, follow, signal: stop.signal, onWaiting })) {
+    for await (const one of subscribed(log, { from: begin, filter, follow, signal: stop.signal, notice })) {
       position = one.position;
       const line = json ? JSON.stringify({ ...one.event, position }) : lineOf(one);
       if (!stdout.write(`${line}\n`)) await once(stdout, "drain", { signal: stop.signal }).catch(() => undefined);

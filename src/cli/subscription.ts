@@ -1,40 +1,49 @@
 /**
- * The public events of a log directory for commands: from its daemon where one runs, else from the log itself. Both say
- * the same. It must never hold the log open while it waits, or no daemon could start.
+ * The public events of a log for commands. Of a directory: from its daemon where one runs, else from the log itself;
+ * such a log must never be held open while a daemon is waited for, or none could start. On Kafka: from the journal,
+ * which anybody may read while daemons write it. All of them say the same.
  */
 import { existsSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import { Agent, request } from "undici";
 import { z } from "zod";
-import { LogRefused } from "../log/faults.ts";
+import { type LogHalted, LogRefused } from "../log/faults.ts";
+import { isKafkaAddress } from "../log/kafkaSettings.ts";
+import type { Log } from "../log/log.ts";
+import { openKafkaLogToFollow, openLogToRead } from "../log/open.ts";
 import { openSqliteLogReadOnly } from "../log/sqlite.ts";
 import type { Filter } from "../publish/filter.ts";
 import { readFrom } from "../publish/from.ts";
 import { snapshotsOf } from "../publish/live.ts";
 import { behindEvent, endEvent, eventSchemas } from "../publish/messages.ts";
 import { PositionRefused } from "../publish/position.ts";
-import { EventStream, type Published } from "../publish/stream.ts";
+import { EventStream, type Published, type Source } from "../publish/stream.ts";
 import { foldVersion } from "../version.ts";
 import { socketOf } from "../web/socket.ts";
+import { readingShown } from "./progress.ts";
 
 export interface Subscribing {
   /** As `readFrom` takes it. */
   readonly from: string;
   readonly filter: Filter;
-  /** Go on when the daemon stops, and with the next one, until the signal aborts. */
+  /** Go on with what comes until the signal aborts, through daemons that stop and brokers that are away. */
   readonly follow: boolean;
   readonly signal: AbortSignal;
-  /** Told when the daemon is waited for. */
-  readonly onWaiting: () => void;
+  /** Told once when a daemon or a broker is waited for, and when Kafka answers again. */
+  readonly notice: (text: string) => void;
 }
 
 /** A daemon that has just been started may listen a moment later. */
 const retryMs = 500;
 
-/** All events that are wanted. @throws PositionRefused, LogRefused, LogHalted */
-export async function* subscribed(logDir: string, subscribing: Subscribing): AsyncGenerator<Published> {
-  const { follow, signal, onWaiting } = subscribing;
+/** All events that are wanted of the log in a directory or on Kafka. @throws PositionRefused, LogRefused, LogHalted */
+export function subscribed(where: string, subscribing: Subscribing): AsyncGenerator<Published> {
+  return isKafkaAddress(where) ? fromKafka(where, subscribing) : fromDirectory(where, subscribing);
+}
+
+async function* fromDirectory(logDir: string, subscribing: Subscribing): AsyncGenerator<Published> {
+  const { follow, signal, notice } = subscribing;
   let from = subscribing.from;
   let isWaiting = false;
   for (let isFirst = true; !signal.aborted; isFirst = false) {
@@ -51,7 +60,7 @@ export async function* subscribed(logDir: string, subscribing: Subscribing): Asy
       if (!follow) return;
       from = tip ?? from;
     }
-    if (!isWaiting && follow) onWaiting();
+    if (!isWaiting && follow) notice("no daemon runs on this log; waiting for the next one");
     isWaiting = true;
     await pause(retryMs, undefined, { signal }).catch(() => undefined);
   }
@@ -69,12 +78,47 @@ async function* fromStopped(
   });
   if (!log) return undefined;
   try {
-    const source = { log, snapshot: snapshotsOf(log, await foldVersion()) };
-    const stream = new EventStream(source, { from: readFrom(from), filter, follow: false, signal });
-    yield* stream;
-    return stream.position;
+    const reading = { from, filter, follow: false, signal };
+    return yield* read(log, reading, { snapshot: snapshotsOf(log, await foldVersion()) });
   } finally {
     await log.close();
+  }
+}
+
+/** Reads the journal, and follows it. */
+async function* fromKafka(address: string, { notice, ...reading }: Subscribing): AsyncGenerator<Published> {
+  const halting = new AbortController();
+  const halted = (why: LogHalted): void => halting.abort(why);
+  const log = await (reading.follow ? openKafkaLogToFollow(address, { notice, halted }) : openLogToRead(address));
+  const signal = AbortSignal.any([reading.signal, halting.signal]);
+  // A question that waits for brokers ends only so.
+  signal.addEventListener("abort", () => void log.close(), { once: true });
+  try {
+    yield* read(log, { ...reading, signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    await log.close();
+  }
+  halting.signal.throwIfAborted();
+}
+
+/** The stream of a log, with progress until the first event comes. Gives the position at its end. */
+async function* read(
+  log: Log,
+  { from, ...options }: Omit<Subscribing, "notice">,
+  more: Pick<Source, "snapshot"> = {},
+): AsyncGenerator<Published, string | undefined> {
+  const shown = await readingShown(log);
+  const stream = new EventStream({ log: shown.log, ...more }, { from: readFrom(from), ...options });
+  try {
+    for await (const one of stream) {
+      shown.over();
+      yield one;
+    }
+    return stream.position;
+  } finally {
+    shown.over();
   }
 }
 

@@ -19,6 +19,8 @@ export interface Following {
   readonly deliver: Deliver;
   /** Told once when reading back begins to fail, and once when it works again. */
   readonly notice: (text: string) => void;
+  /** Told of a shard that halts. */
+  readonly halted: (why: LogHalted) => void;
 }
 
 /** Starts reading back. Returns what stops it; the client must be closed before that is awaited. */
@@ -31,13 +33,13 @@ export function followShards(following: Following): () => Promise<void> {
   };
 }
 
-async function follow({ client, shards, deliver, notice }: Following, signal: AbortSignal): Promise<void> {
+async function follow({ client, shards, deliver, notice, halted }: Following, signal: AbortSignal): Promise<void> {
   let pause = 0;
   const works = () => {
     if (pause > 0) notice("Kafka answers again");
     pause = 0;
   };
-  while (!signal.aborted) {
+  while (!signal.aborted && shards.some((shard) => shard.halted === undefined)) {
     let trouble: unknown;
     try {
       trouble = await pollAll(client, shards, { deliver, works, signal });
@@ -48,7 +50,7 @@ async function follow({ client, shards, deliver, notice }: Following, signal: Ab
     if (trouble === undefined) continue;
     if (!(trouble instanceof KafkaTrouble)) throw trouble;
     if (pause === 0) notice(`Kafka cannot be read: ${trouble.message} (${trouble.code}). Trying again`);
-    if (trouble.code === "OFFSET_OUT_OF_RANGE") await haltLost(client, shards).catch(() => undefined);
+    if (trouble.code === "OFFSET_OUT_OF_RANGE") await haltLost(client, shards, halted).catch(() => undefined);
     pause = Math.min(Math.max(2 * pause, firstPauseMs), longestPauseMs);
     await rest(pause, signal);
   }
@@ -84,12 +86,15 @@ async function pollAll(client: KafkaClient, shards: readonly KafkaShard[], round
 }
 
 /** Halts the shards whose next record is not in the log any more, or whose log is shorter than what was read of it. */
-async function haltLost(client: KafkaClient, shards: readonly KafkaShard[]): Promise<void> {
+async function haltLost(client: KafkaClient, shards: readonly KafkaShard[], halted: Following["halted"]) {
   const ends = await client.ends(shards.map(({ shard }) => shard));
   for (const shard of shards) {
     const { start, end } = ends.get(shard.shard) ?? { start: 0, end: Number.POSITIVE_INFINITY };
     const why = lostReason(shard, start, end);
-    if (why !== undefined) shard.halt(new LogHalted(shard.shard, why));
+    if (why === undefined || shard.halted !== undefined) continue;
+    const halt = new LogHalted(shard.shard, why);
+    shard.halt(halt);
+    halted(halt);
   }
 }
 

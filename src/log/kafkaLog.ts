@@ -26,8 +26,12 @@ export interface KafkaLogOptions {
   readonly requestMs?: number;
   /** How long an append, or a question, may take with all its attempts. */
   readonly giveUpMs?: number;
+  /** Once open, questions wait for brokers that are away, however long that takes. */
+  readonly waits?: boolean;
   /** Told when Kafka begins to fail, and when it works again. */
   readonly notice?: (text: string) => void;
+  /** Told of a shard that lost records while the log is followed: it delivers nothing any more. */
+  readonly halted?: (why: LogHalted) => void;
 }
 
 /**
@@ -41,9 +45,21 @@ export async function openKafkaLog(address: string, options: KafkaLogOptions = {
   return openOn(client, at, options);
 }
 
+/** So many records at a time are handed on: in between, what was fetched ahead comes in. */
+const pieceRecords = 256;
+/** 24 days: more than a timer cannot wait. */
+const longestMs = 2 ** 31 - 1;
+
 /** Opens the log over a client, which it closes. */
 export async function openOn(client: KafkaClient, address: KafkaAddress, options: KafkaLogOptions): Promise<Log> {
-  const { giveUpMs = 15_000, readOnly = false, shards, notice = () => undefined } = options;
+  const {
+    giveUpMs = 15_000,
+    waits = false,
+    readOnly = false,
+    shards,
+    notice = () => undefined,
+    halted = () => undefined,
+  } = options;
   try {
     const topic = await openTopic(client, address, { shards, readOnly, giveUpMs });
     const numbers = Array.from({ length: topic.shards }, (_, shard) => shard);
@@ -51,7 +67,8 @@ export async function openOn(client: KafkaClient, address: KafkaAddress, options
     const ends = await insist(() => client.ends(numbers), giveUpMs);
     const writing = { client, maxBatchBytes: topic.maxBatchBytes, giveUpMs };
     const made = numbers.map((shard) => new KafkaShard(shard, ends.get(shard)?.end ?? 0, writing));
-    return new KafkaLog({ client, shards: made, topic: journalOf(address.prefix), readOnly, giveUpMs, notice });
+    const askMs = waits ? longestMs : giveUpMs;
+    return new KafkaLog({ client, shards: made, topic: journalOf(address.prefix), readOnly, askMs, notice, halted });
   } catch (error) {
     client.close();
     throw error instanceof KafkaTrouble ? refusalOf(error, address) : error;
@@ -74,16 +91,15 @@ function refusalOf({ code, message }: KafkaTrouble, { brokers, prefix }: KafkaAd
   return new LogRefused("unreachable", `no Kafka broker answers at ${where}. ${advice}`);
 }
 
-/** So many records at a time are handed on: in between, what was fetched ahead comes in. */
-const pieceRecords = 256;
-
 interface Parts {
   readonly client: KafkaClient;
   readonly shards: readonly KafkaShard[];
   readonly topic: string;
   readonly readOnly: boolean;
-  readonly giveUpMs: number;
+  /** How long a question may take. */
+  readonly askMs: number;
   readonly notice: (text: string) => void;
+  readonly halted: (why: LogHalted) => void;
 }
 
 class KafkaLog implements Log {
@@ -120,7 +136,7 @@ class KafkaLog implements Log {
       }
     }
     // What was read here was delivered to the followers too, so nobody takes it for news afterwards.
-    if (this.#stopFollowing !== undefined) await of.reached(end);
+    if (this.#stopFollowing !== undefined) await of.reached(end, this.#parts.askMs);
   }
 
   async append(shard: number, record: StoredRecord): Promise<void> {
@@ -155,11 +171,11 @@ class KafkaLog implements Log {
 
   /** Reading back begins where the shards stood at the opening, so nothing that came since is missed. */
   #startFollowing(): void {
-    const { client, shards, notice } = this.#parts;
+    const { client, shards, notice, halted } = this.#parts;
     const deliver: Deliver = (shard, offset, record) => {
       for (const follower of this.#followers) follower(shard, offset, record);
     };
-    this.#stopFollowing ??= followShards({ client, shards, deliver, notice });
+    this.#stopFollowing ??= followShards({ client, shards, deliver, notice, halted });
   }
 
   /** The next records; a fetch that gives none while there are some is asked again. */
@@ -180,9 +196,9 @@ class KafkaLog implements Log {
   }
 
   async #insist<T>(what: string, ask: () => Promise<T>): Promise<T> {
-    const { topic, giveUpMs } = this.#parts;
+    const { topic, askMs } = this.#parts;
     try {
-      return await insist(ask, giveUpMs, this.#cut.signal);
+      return await insist(ask, askMs, this.#cut.signal);
     } catch (error) {
       if (this.#cut.signal.aborted) throw this.#closed();
       if (!(error instanceof KafkaTrouble)) throw error;

@@ -94,15 +94,15 @@ export class KafkaShard {
     if (this.#sent.length === 0) this.#unwatch();
   }
 
-  /** Resolves when everything before the offset was read back. */
-  reached(offset: number): Promise<void> {
+  /** Resolves when everything before the offset was read back. @throws LogFault if it was not in time. */
+  reached(offset: number, withinMs: number): Promise<void> {
     if (offset <= this.#position) return Promise.resolve();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const reader = { offset, resolve };
     this.#readers.add(reader);
     const late = setTimeout(() => {
       reject(new LogFault("stalled", `shard ${this.shard}: reading stands at offset ${this.#position} of ${offset}`));
-    }, this.#writing.giveUpMs);
+    }, withinMs);
     return promise.finally(() => {
       clearTimeout(late);
       this.#readers.delete(reader);

@@ -39,6 +39,17 @@ export async function openLogToRead(where: string): Promise<Log> {
   return openKafkaLog(where, { readOnly: true, security: await kafkaSecurity() });
 }
 
+/**
+ * Opens a log on Kafka to read it and what is added to it. Once it is open, brokers that are away are waited for.
+ * @throws as `openLogToRead`
+ */
+export async function openKafkaLogToFollow(
+  address: string,
+  told: Required<Pick<KafkaLogOptions, "notice" | "halted">>,
+): Promise<Log> {
+  return openKafkaLog(address, { readOnly: true, waits: true, security: await kafkaSecurity(), ...told });
+}
+
 /** Opens a log to write it, and makes it with so many shards if there is none. @throws as `openLogToRead` */
 export async function openLogToWrite(where: string, shards: number): Promise<Log> {
   if (!isKafkaAddress(where)) return openSqliteLog(where, { shards });

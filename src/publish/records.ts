@@ -96,11 +96,11 @@ export class Records {
   }
 
   /**
-   * What was not given yet up to the tip of each shard. In memory are one batch a shard and the one after it.
+   * What was not given yet up to the tip of each of these shards. In memory are one batch a shard and the one after it.
    * @throws LogHalted, SnapshotRefused, LogFault
    */
-  async *toTip(): AsyncGenerator<ReadRecord> {
-    const sources = this.#tails.map((tail) => tail.toTip());
+  async *toTip(shards: ReadonlySet<number>): AsyncGenerator<ReadRecord> {
+    const sources = this.#tails.filter((_, shard) => shards.has(shard)).map((tail) => tail.toTip());
     try {
       const first = await Promise.all(sources.map((source) => source.next()));
       const heads = first.flatMap(({ value, done }, i) => (done ? [] : [{ record: value, source: sources[i]! }]));

@@ -136,8 +136,7 @@ export class EventStream implements AsyncIterable<Published> {
       let read = 0;
       for (;;) {
         feed?.start();
-        tip.seen();
-        for await (const record of records.toTip()) {
+        for await (const record of records.toTip(tip.take())) {
           const told = this.#fold(world, announcer, record, isOld);
           for (const one of told) {
             yield this.#published(one);
@@ -199,36 +198,38 @@ export class EventStream implements AsyncIterable<Published> {
   }
 }
 
-/** Whether a log has moved since it was last looked at. */
+/** Which shards of a log have moved since they were last looked at; at first, all. */
 class Tip {
   readonly #signal: AbortSignal;
-  readonly #unfollow: () => void;
-  #moved = false;
+  #moved: Set<number>;
   #wake: () => void = () => undefined;
   readonly stop: () => void;
 
   constructor(log: Log, signal: AbortSignal) {
     this.#signal = signal;
-    this.#unfollow = log.follow(() => {
-      this.#moved = true;
+    this.#moved = new Set(Array.from({ length: log.shards }, (_, shard) => shard));
+    const unfollow = log.follow((shard) => {
+      this.#moved.add(shard);
       this.#wake();
     });
     const onAbort = (): void => this.#wake();
     signal.addEventListener("abort", onAbort, { once: true });
     this.stop = () => {
-      this.#unfollow();
+      unfollow();
       signal.removeEventListener("abort", onAbort);
     };
   }
 
   /** Call before reading: what comes afterwards counts as movement. */
-  seen(): void {
-    this.#moved = false;
+  take(): ReadonlySet<number> {
+    const moved = this.#moved;
+    this.#moved = new Set();
+    return moved;
   }
 
-  /** Resolves when something came since `seen`, or the signal aborts. */
+  /** Resolves when something came since `take`, or the signal aborts. */
   async moved(): Promise<void> {
-    if (this.#moved || this.#signal.aborted) return;
+    if (this.#moved.size > 0 || this.#signal.aborted) return;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });

@@ -30,7 +30,7 @@ class Topic {
     this.partitions = Array.from({ length: partitions }, () => []);
   }
 
-  readonly client: KafkaClient = {
+  readonly client: { -readonly [K in keyof KafkaClient]: KafkaClient[K] } = {
     describe: async () => ({ replicas: this.partitions.map(() => 1), config: new Map([["min.insync.replicas", "1"]]) }),
     create: async () => undefined,
     brokers: async () => 1,
@@ -200,6 +200,41 @@ describe("an append to Kafka", () => {
     await expect(log.tip(0)).rejects.toThrow(/stands at offset 2, and Kafka's log ends at 1/);
     await settled(log.append(1, new Chain().next({ shard: 1 })));
     expect(await log.tip(1)).toBe(1);
+  });
+});
+
+describe("a log on Kafka that is followed", () => {
+  it("waits for brokers that are away, however long that takes, if it was opened so", async () => {
+    const chain = new Chain();
+    topic.write(0, [chain.next(), chain.next()]);
+    const patient = await openOn(topic.client, address, { readOnly: true, waits: true });
+    const { read } = topic.client;
+    topic.client.read = async () => {
+      throw new KafkaTrouble("ECONNREFUSED", "away", true);
+    };
+    const reading = Array.fromAsync(patient.read(0));
+    let isOver = false;
+    void reading.finally(() => {
+      isOver = true;
+    });
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(isOver).toBe(false);
+    await expect(settled(Array.fromAsync(log.read(0)))).rejects.toThrow("Kafka does not answer");
+    topic.client.read = read;
+    expect((await settled(reading)).flat()).toHaveLength(2);
+  });
+
+  it("says which shards lost records, and rests when all have", async () => {
+    const told: number[] = [];
+    for (const shard of [0, 1]) topic.write(shard, [new Chain().next({ shard })]);
+    const followed = await openOn(topic.client, address, { halted: ({ shard }) => told.push(shard) });
+    followed.follow(() => undefined);
+    await vi.advanceTimersByTimeAsync(100);
+    for (const partition of topic.partitions) partition.pop();
+    topic.wake();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(told).toEqual([0, 1]);
+    await expect(followed.tip(1)).rejects.toThrow(LogHalted);
   });
 });
 
