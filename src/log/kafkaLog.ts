@@ -12,7 +12,7 @@ import { followShards, lostReason } from "./kafkaFollower.ts";
 import { type KafkaAddress, type KafkaSecurity, noSecurity, parseKafkaAddress } from "./kafkaSettings.ts";
 import { KafkaShard } from "./kafkaShard.ts";
 import { journalOf, openTopic } from "./kafkaTopic.ts";
-import { insist } from "./kafkaTrouble.ts";
+import { insist, refusalOf } from "./kafkaTrouble.ts";
 import type { Deliver, Log } from "./log.ts";
 import { maxRecordBytes, type StoredRecord } from "./record.ts";
 
@@ -71,24 +71,8 @@ export async function openOn(client: KafkaClient, address: KafkaAddress, options
     return new KafkaLog({ client, shards: made, topic: journalOf(address.prefix), readOnly, askMs, notice, halted });
   } catch (error) {
     client.close();
-    throw error instanceof KafkaTrouble ? refusalOf(error, address) : error;
+    throw error instanceof KafkaTrouble ? refusalOf(error, journalOf(address.prefix), address.brokers) : error;
   }
-}
-
-function refusalOf({ code, message }: KafkaTrouble, { brokers, prefix }: KafkaAddress): LogRefused {
-  const where = `${brokers.join(",")} (${code}: ${message})`;
-  if (/AUTHORIZATION/.test(code)) {
-    const needed = "Describe, DescribeConfigs, Read and Write, and Create on the cluster where the topic is missing";
-    return new LogRefused("misconfigured", `Kafka refuses ${journalOf(prefix)} at ${where}. The user needs ${needed}`);
-  }
-  if (/SASL|CERT|SELF_SIGNED|TLS|SSL/i.test(`${code} ${message}`)) {
-    const advice = "Check security.protocol, user, password and certificates in the file of client properties";
-    return new LogRefused("unreachable", `no way in to Kafka at ${where}. ${advice}`);
-  }
-  if (/^[A-Z]+(_[A-Z]+)+$/.test(code))
-    return new LogRefused("unreachable", `Kafka does not serve ${journalOf(prefix)} at ${where}`);
-  const advice = "Is it running, is the port that of a client listener, and does it want TLS or SASL?";
-  return new LogRefused("unreachable", `no Kafka broker answers at ${where}. ${advice}`);
 }
 
 interface Parts {

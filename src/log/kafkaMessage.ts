@@ -2,6 +2,7 @@
  * A record as a message of the journal: the value is its stored bytes, the header `hash` their SHA-256 in hex. A
  * STORAGE FORMAT: it must never change without another topic. Keys and timestamps mean nothing.
  */
+import type { z } from "zod";
 import type { Fetched, Message } from "./kafkaClient.ts";
 import type { StoredRecord } from "./record.ts";
 
@@ -36,4 +37,13 @@ export function fetchedOf(partition: number, messages: readonly ReadMessage[], f
     records.push({ offset, record: { bytes: value ?? new Uint8Array(), hash: hash?.toString() ?? "" } });
   }
   return { partition, records, next };
+}
+
+/** What a message of another topic than the journal says in JSON; undefined where it is somebody else's. */
+export function saidIn<T>(schema: z.ZodType<T>, { bytes }: StoredRecord): T | undefined {
+  try {
+    return schema.safeParse(JSON.parse(Buffer.from(bytes).toString())).data;
+  } catch {
+    return undefined; // no JSON at all
+  }
 }

@@ -3,8 +3,10 @@
  * retention. Nothing depends on it but how evenly shards are shared; who leads is decided in the journal alone.
  */
 import { z } from "zod";
-import { connectKafka } from "./kafka.ts";
-import { type KafkaSecurity, noSecurity, parseKafkaAddress } from "./kafkaSettings.ts";
+import { KafkaTrouble } from "./kafkaClient.ts";
+import { saidIn } from "./kafkaMessage.ts";
+import type { KafkaPlace } from "./kafkaSettings.ts";
+import { openBeside } from "./kafkaTopic.ts";
 import { hashOf } from "./record.ts";
 
 const wordSchema = z.object({ name: z.string(), here: z.boolean() });
@@ -18,15 +20,12 @@ export interface KafkaPresence {
   close(): Promise<void>;
 }
 
-/** Opens the topic beside the journal, making it if needed. @throws KafkaTrouble */
-export async function openKafkaPresence(address: string, security: KafkaSecurity = noSecurity): Promise<KafkaPresence> {
-  const { brokers, prefix, replication } = parseKafkaAddress(address);
-  const client = connectKafka({ brokers, topic: `${prefix}.instances`, security, requestMs: 5000 });
-  if ((await client.describe()) === undefined) {
-    const config = { "retention.ms": "3600000", "cleanup.policy": "delete" };
-    await client.create({ partitions: 1, replication, config });
-  }
-  let offset = await firstOffset(client);
+/** Opens the topic beside the journal, making it if needed. @throws LogRefused */
+export async function openKafkaPresence(place: KafkaPlace): Promise<KafkaPresence> {
+  const config = { "retention.ms": "3600000", "cleanup.policy": "delete" };
+  const client = await openBeside(place, "instances", { partitions: 1, config });
+  const endOf = async (): Promise<number> => (await client.ends([0])).get(0)?.end ?? 0;
+  let offset = await endOf();
   return {
     async say(word) {
       const bytes = Buffer.from(JSON.stringify(wordSchema.parse(word)));
@@ -35,10 +34,15 @@ export async function openKafkaPresence(address: string, security: KafkaSecurity
     async heard() {
       const words: Word[] = [];
       for (;;) {
-        const { records, next } = await client.read({ partition: 0, offset });
+        const { records, next } = await client.read({ partition: 0, offset }).catch(async (error: unknown) => {
+          // What came while this instance stood still is gone already, and means nothing any more.
+          if (!(error instanceof KafkaTrouble) || error.code !== "OFFSET_OUT_OF_RANGE") throw error;
+          offset = await endOf();
+          return { records: [], next: offset };
+        });
         for (const { record } of records) {
-          const word = wordSchema.safeParse(JSON.parse(Buffer.from(record.bytes).toString()));
-          if (word.success) words.push(word.data);
+          const word = saidIn(wordSchema, record);
+          if (word) words.push(word);
         }
         if (next === offset) return words;
         offset = next;
@@ -46,17 +50,4 @@ export async function openKafkaPresence(address: string, security: KafkaSecurity
     },
     close: async () => client.close(),
   };
-}
-
-/** A topic that was just made has no leader for a moment. */
-async function firstOffset(client: ReturnType<typeof connectKafka>): Promise<number> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      const ends = await client.ends([0]);
-      return ends.get(0)?.end ?? 0;
-    } catch (error) {
-      if (attempt === 20) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
-  }
 }

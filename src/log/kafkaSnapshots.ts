@@ -5,9 +5,10 @@
  * torn here is as if it had never been written.
  */
 import { z } from "zod";
-import { connectKafka } from "./kafka.ts";
 import type { KafkaClient } from "./kafkaClient.ts";
-import type { KafkaAddress, KafkaSecurity } from "./kafkaSettings.ts";
+import { saidIn } from "./kafkaMessage.ts";
+import type { KafkaPlace } from "./kafkaSettings.ts";
+import { openBeside } from "./kafkaTopic.ts";
 import { insist } from "./kafkaTrouble.ts";
 import { hashOf } from "./record.ts";
 import type { SharedSnapshots, SnapshotFile } from "./snapshot.ts";
@@ -27,31 +28,21 @@ const words = 1;
 const pieceBytes = 512 << 10;
 const giveUpMs = 10_000;
 /** Older ones go where a broker wants the room; the newest three are what anybody would look for. */
-const config = { "cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": String(1 << 30) };
-const segments = { "segment.bytes": String(128 << 20) };
+const config = {
+  "cleanup.policy": "delete",
+  "retention.ms": "-1",
+  "retention.bytes": String(1 << 30),
+  "segment.bytes": String(128 << 20),
+};
 
 /** The topic, opened. Every question may throw KafkaTrouble. */
 export interface KafkaSnapshots extends SharedSnapshots {
   close(): void;
 }
 
-/** Opens the topic beside the journal, making it if needed. @throws KafkaTrouble */
-export async function openKafkaSnapshots(address: KafkaAddress, security: KafkaSecurity): Promise<KafkaSnapshots> {
-  const { brokers, prefix, replication } = address;
-  const client = connectKafka({ brokers, topic: `${prefix}.snapshots`, security, requestMs: 10_000 });
-  try {
-    if ((await client.describe()) === undefined) {
-      await client.create({ partitions: 2, replication, config: { ...config, ...segments } });
-    }
-    await insist(() => client.ends([pieces, words]), giveUpMs);
-  } catch (error) {
-    client.close();
-    throw error;
-  }
-  return snapshotsOn(client);
-}
-
-function snapshotsOn(client: KafkaClient): KafkaSnapshots {
+/** Opens the topic beside the journal, making it if needed. @throws LogRefused */
+export async function openKafkaSnapshots(place: KafkaPlace): Promise<KafkaSnapshots> {
+  const client = await openBeside(place, "snapshots", { partitions: 2, config });
   // The same bytes again after a trouble are another piece, to which no word points.
   const send = (partition: number, bytes: Uint8Array): Promise<number> =>
     insist(() => client.produce(partition, [{ bytes, hash: hashOf(bytes) }]), giveUpMs);
@@ -81,22 +72,11 @@ async function lastWord(client: KafkaClient): Promise<Word | undefined> {
   let last: Word | undefined;
   for (let offset = start; offset < end; ) {
     const { records, next } = await insist(() => client.read({ partition: words, offset }), giveUpMs);
-    for (const { record } of records) {
-      const word = readWord(Buffer.from(record.bytes).toString());
-      if (word) last = word;
-    }
+    for (const { record } of records) last = saidIn(wordSchema, record) ?? last;
     if (next === offset) break;
     offset = next;
   }
   return last;
-}
-
-function readWord(text: string): Word | undefined {
-  try {
-    return wordSchema.parse(JSON.parse(text));
-  } catch {
-    return undefined; // somebody else's, or a later format: the one before it will do
-  }
 }
 
 /** The pieces together; undefined where one of them is gone or not what it was. */

@@ -3,9 +3,10 @@
  * that exists, nor accept one in which Kafka may lose or drop what it acknowledged.
  */
 import { LogRefused } from "./faults.ts";
+import { connectKafka } from "./kafka.ts";
 import { type KafkaClient, KafkaTrouble, type TopicPlan, type TopicState } from "./kafkaClient.ts";
-import type { KafkaAddress } from "./kafkaSettings.ts";
-import { insist } from "./kafkaTrouble.ts";
+import type { KafkaAddress, KafkaPlace } from "./kafkaSettings.ts";
+import { insist, refusalOf } from "./kafkaTrouble.ts";
 import { maxRecordBytes } from "./record.ts";
 
 export const journalOf = (prefix: string): string => `${prefix}.journal`;
@@ -75,6 +76,26 @@ export async function requireTopic(
   await client.create(plan);
   return insist(() => known(client, topic), giveUpMs);
 }
+
+/** A topic beside the journal, made as planned where it is missing, with a client for it. @throws LogRefused */
+export async function openBeside(
+  { address: { brokers, prefix, replication }, security }: KafkaPlace,
+  name: string,
+  plan: Omit<TopicPlan, "replication">,
+): Promise<KafkaClient> {
+  const topic = `${prefix}.${name}`;
+  const client = connectKafka({ brokers, topic, security, requestMs: 5000 });
+  try {
+    await requireTopic(client, topic, { ...plan, replication }, besideMs);
+    const partitions = Array.from({ length: plan.partitions }, (_, partition) => partition);
+    await insist(() => client.ends(partitions), besideMs);
+    return client;
+  } catch (error) {
+    client.close();
+    throw error instanceof KafkaTrouble ? refusalOf(error, topic, brokers) : error;
+  }
+}
+const besideMs = 15_000;
 
 /** The topic that was just made. Another broker than the one that made it may be asked, and not have heard of it. */
 async function known(client: Making, topic: string): Promise<TopicState> {

@@ -2,6 +2,7 @@
  * What went wrong in the client library, in the words of kafkaClient.ts. It must never make a passing trouble of a
  * lasting one, or the other way round: the first is tried again, the second stops a shard.
  */
+import { LogRefused } from "./faults.ts";
 import { KafkaTrouble } from "./kafkaClient.ts";
 import { rest } from "./rest.ts";
 
@@ -24,6 +25,23 @@ export function troubleOf(error: unknown): KafkaTrouble {
   const bug = ["TypeError", "ReferenceError", "RangeError", "SyntaxError"].includes(root.name);
   const retriable = !bug && !("retriable" in root && root.retriable === false);
   return new KafkaTrouble(code, root.message, retriable);
+}
+
+/** What an operator reads where a topic cannot be opened. */
+export function refusalOf({ code, message }: KafkaTrouble, topic: string, brokers: readonly string[]): LogRefused {
+  const where = `${brokers.join(",")} (${code}: ${message})`;
+  if (/AUTHORIZATION/.test(code)) {
+    const needed = "Describe, DescribeConfigs, Read and Write, and Create on the cluster where the topic is missing";
+    return new LogRefused("misconfigured", `Kafka refuses ${topic} at ${where}. The user needs ${needed}`);
+  }
+  if (/SASL|CERT|SELF_SIGNED|TLS|SSL/i.test(`${code} ${message}`)) {
+    const advice = "Check security.protocol, user, password and certificates in the file of client properties";
+    return new LogRefused("unreachable", `no way in to Kafka at ${where}. ${advice}`);
+  }
+  if (/^[A-Z]+(_[A-Z]+)+$/.test(code))
+    return new LogRefused("unreachable", `Kafka does not serve ${topic} at ${where}`);
+  const advice = "Is it running, is the port that of a client listener, and does it want TLS or SASL?";
+  return new LogRefused("unreachable", `no Kafka broker answers at ${where}. ${advice}`);
 }
 
 /** Asks until there is an answer that is no passing trouble. @throws KafkaTrouble if there is none in time. */

@@ -73,36 +73,38 @@ export async function openPlacedKafkaLog(
   { dir, shards, trustTail, properties, notice }: Beside,
 ): Promise<PlacedLog> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const security = await kafkaSecurity(properties);
-  const log = await openKafkaLog(address, { shards, security, notice });
-  const anchor = await keepAnchor(log, { path: filesOf(dir).anchor, trustTail, notice }).catch(
-    async (error: unknown) => {
-      await log.close();
-      throw error;
-    },
-  );
-  const presence = await openKafkaPresence(address, security);
-  // Without them a start takes longer, and that is all.
-  const snapshots = await openKafkaSnapshots(parseKafkaAddress(address), security).catch((error: unknown) => {
-    notice(`snapshots are not shared: ${error instanceof Error ? error.message : String(error)}`);
-  });
-  return {
-    dir,
-    presence,
-    kafka: { address: parseKafkaAddress(address), security },
-    ...(snapshots ? { snapshots } : {}),
-    shards: log.shards,
-    tip: (shard) => log.tip(shard),
-    read: (shard, from) => log.read(shard, from),
-    append: (shard, record) => log.append(shard, record),
-    follow: (deliver) => log.follow(deliver),
-    close: async () => {
-      await presence.close();
-      snapshots?.close();
-      await anchor.close();
-      await log.close();
-    },
+  const kafka = { address: parseKafkaAddress(address), security: await kafkaSecurity(properties) };
+  const log = await openKafkaLog(address, { shards, security: kafka.security, notice });
+  const closing: (() => unknown)[] = [() => log.close()];
+  const close = async (): Promise<void> => {
+    for (const end of closing.toReversed()) await end();
   };
+  try {
+    const anchor = await keepAnchor(log, { path: filesOf(dir).anchor, trustTail, notice });
+    closing.push(() => anchor.close());
+    const presence = await openKafkaPresence(kafka);
+    closing.push(() => presence.close());
+    // Without them a start takes longer, and that is all.
+    const snapshots = await openKafkaSnapshots(kafka).catch((error: unknown) => {
+      notice(`snapshots are not shared: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    closing.push(() => snapshots?.close());
+    return {
+      dir,
+      presence,
+      kafka,
+      ...(snapshots ? { snapshots } : {}),
+      shards: log.shards,
+      tip: (shard) => log.tip(shard),
+      read: (shard, from) => log.read(shard, from),
+      append: (shard, record) => log.append(shard, record),
+      follow: (deliver) => log.follow(deliver),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 async function kafkaSecurity(path = process.env["WINDROW_KAFKA_CONFIG"]): Promise<KafkaSecurity> {

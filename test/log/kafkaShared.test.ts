@@ -16,6 +16,7 @@ import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
 import { dictionary } from "../differences/site.ts";
 import { placesOf, writeSite } from "../panda/site.ts";
 import { tempDir } from "../plugins/fixtures.ts";
+import { judgePublished } from "../publish/published.ts";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
@@ -54,9 +55,10 @@ async function shareOn(broker: Broker): Promise<void> {
     expect(a.said().match(led)).toHaveLength(4);
     a.process.kill("SIGTERM");
     expect((await once(a.process, "exit"))[0]).toBe(0);
-    const snapshots = await openKafkaSnapshots(parseKafkaAddress(address), noSecurity);
+    const snapshots = await openKafkaSnapshots({ address: parseKafkaAddress(address), security: noSecurity });
     expect((await snapshots.newest())?.name).toMatch(/^snapshot-/);
     snapshots.close();
+    await judgePublished(address);
     const verification = await verifyLog(address, () => undefined);
     expect(verification).toMatchObject({ ok: true, jobs: 24, workers: 24, anomalies: 0 });
     expect(readdirSync(placesOf(dir).journal).filter((name) => name.startsWith("windrow"))).toHaveLength(24);

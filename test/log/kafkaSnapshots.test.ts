@@ -21,7 +21,8 @@ const needs = "none" in answer ? ` (needs a broker: ${answer.none})` : "";
 /** Snapshots as two instances see them, and the bare topic. */
 async function shared(broker: Broker) {
   const address = parseKafkaAddress(freshAddress(broker));
-  const [a, b] = [await openKafkaSnapshots(address, noSecurity), await openKafkaSnapshots(address, noSecurity)];
+  const place = { address, security: noSecurity };
+  const [a, b] = [await openKafkaSnapshots(place), await openKafkaSnapshots(place)];
   const topic = `${address.prefix}.snapshots`;
   const bare = connectKafka({ brokers: address.brokers, topic, security: noSecurity, requestMs: 5000 });
   const close = (): void => {
