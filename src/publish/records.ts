@@ -4,7 +4,7 @@
  * counts: a halt is thrown.
  */
 import { parseEvents, type WindrowEvent } from "../../events/events.ts";
-import { type Admission, admit, unclaimed } from "../log/admit.ts";
+import { type Admission, admit, behind, unclaimed } from "../log/admit.ts";
 import { LogHalted, SnapshotRefused } from "../log/faults.ts";
 import type { Log } from "../log/log.ts";
 import { decode } from "../log/record.ts";
@@ -58,10 +58,7 @@ class ShardTail {
     const decoded = decode(bytes, hash);
     if (this.#from && decoded.ok) {
       this.#from = undefined;
-      // Who may go on after a record is written in the record itself.
-      const { term, owner, kind, seq, at } = decoded.record;
-      const resigned = kind === "resign";
-      this.#admission = { ...unclaimed(this.#shard), term, owner, resigned, seq, hash, at };
+      this.#admission = behind(decoded.record, hash);
       return undefined;
     }
     const { verdict, state, why } = admit(this.#admission, decoded);
