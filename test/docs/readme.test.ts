@@ -78,7 +78,11 @@ describe("the commands of README.md", () => {
 /** The arguments as a shell gives them, for the log and the configuration in this directory. */
 async function expectToRun(dir: string, text: string): Promise<void> {
   const { log, config } = placesOf(dir);
-  const places: Readonly<Record<string, string>> = { DIR: log, CONFIG: config, "/opt/harvester/etc/panda": config };
+  const places: Readonly<Record<string, string>> = {
+    LOG: log,
+    CONFIG: config,
+    "/opt/harvester/etc/panda": config,
+  };
   const args = (text.match(/'[^']*'|\S+/g) ?? [])
     .map((word) => word.replaceAll("'", ""))
     .map((word) => places[word] ?? word);
