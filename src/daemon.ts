@@ -113,7 +113,7 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
   let records = 0;
   let daemon: Daemon | undefined;
   let feed: Feed | undefined;
-  const owner = `${hostname()}:${process.pid}:${Date.now()}`;
+  const owner = [options.instance ?? [], hostname(), process.pid, Date.now()].flat().join(":");
   const engine = await openEngine({
     log,
     plugins,
@@ -177,8 +177,9 @@ async function answer(
 ): Promise<Answering & { readonly events: Source & { readonly feed: Feed } }> {
   const world = () => engine.world;
   const events = liveSource(log, version, { world, cursors: () => engine.journal.cursors() });
+  const leaders = () => engine.journal.leaders();
   const onError = (why: string): void => logger.error(`a stream of events broke: ${why}`);
-  const answering = await serveQueries(log.dir, { world, events, onError }, web);
+  const answering = await serveQueries(log.dir, { world, leaders, events, onError }, web);
   if (answering.url) logger.info(`whoever gets to ${answering.url} may read events, status and histories`);
   return { ...answering, events };
 }

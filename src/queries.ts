@@ -20,6 +20,6 @@ export async function historyOf(log: Log, subject: Subject): Promise<History> {
 /** The status that a stopped log gives. */
 export async function statusOfLog(log: Log): Promise<Status> {
   const world = new World();
-  await replay(log, { parseEvents, fold: (record) => fold(world, record) });
-  return statusOf(world);
+  const { leaders } = await replay(log, { parseEvents, fold: (record) => fold(world, record) });
+  return statusOf(world, leaders);
 }

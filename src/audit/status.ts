@@ -1,8 +1,10 @@
 /**
- * Where everything stands, from the World alone: queues with their jobs and workers by state, what is in trouble, what
- * waits for an operator. Pure; it must never do work per job beyond one pass for the troubles it shows.
+ * Where everything stands, from the World and its log: who leads, queues with their jobs and workers by state, what is
+ * in trouble, what waits for an operator. Pure; it must never do work per job beyond one pass for the troubles it
+ * shows.
  */
 import type { Look } from "../../machines/look.ts";
+import type { Leader } from "../log/replay.ts";
 import { subStatusOf, type World, workerStatusOf } from "../world.ts";
 
 /** One queue of the status. */
@@ -17,11 +19,13 @@ export interface QueueStatus {
   readonly workers: Readonly<Record<string, number>>;
 }
 
-/** The status of an instance. */
+/** The status of a log. */
 export interface Status {
   readonly harvesterID: string;
   /** Instant of the newest record (epoch ms). */
   readonly at: number;
+  /** Who leads which shards; null: nobody, the last owner gave them up. */
+  readonly leaders: readonly { readonly owner: string | null; readonly shards: readonly number[] }[];
   readonly queues: readonly QueueStatus[];
   readonly totals: { readonly jobs: number; readonly workers: number; readonly fileGroups: number };
   /** Creating calls whose outcome nobody knows yet, or that wait for an operator. */
@@ -31,8 +35,8 @@ export interface Status {
   readonly anomalies: number;
 }
 
-/** The status as the World gives it. */
-export function statusOf(world: World): Status {
+/** The status as the World gives it, and the log for who leads. */
+export function statusOf(world: World, leaders: readonly Leader[]): Status {
   const jobs = new Map<string, Record<string, number>>();
   const workers = new Map<string, Record<string, number>>();
   const trouble: Record<string, number> = {};
@@ -50,6 +54,10 @@ export function statusOf(world: World): Status {
   return {
     harvesterID: world.instance.harvesterID,
     at: world.at,
+    leaders: Array.from(
+      Map.groupBy(leaders, ({ owner }) => owner),
+      ([owner, of]) => ({ owner, shards: of.map(({ shard }) => shard) }),
+    ),
     queues: [...world.queues.values()].map(({ state, ctx }) => ({
       queue: ctx.queue,
       site: String(ctx.config["siteName"] ?? ctx.queue),

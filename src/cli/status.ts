@@ -26,11 +26,12 @@ const counts = (numbers: QueueStatus["jobs"]): string =>
 
 /** The status in lines of at most so many columns, where words allow it. */
 export function statusText(
-  { harvesterID, at, queues, totals, unsettled, trouble, anomalies }: Status,
+  { harvesterID, at, leaders, queues, totals, unsettled, trouble, anomalies }: Status,
   width: number,
 ): string {
   const lines = [
     `${harvesterID || "(not configured)"}, as of ${instant(at)} UTC: ${totals.jobs} jobs, ${totals.workers} workers`,
+    ...leaders.map(({ owner, shards }) => `${owner ?? "nobody"} leads ${rangesOf(shards)}`),
     "",
     ...(queues.length > 0 ? queueLines(queues, width) : ["no queues"]),
   ];
@@ -45,6 +46,18 @@ export function statusText(
   }
   if (anomalies > 0) lines.push("", `${anomalies} events that a machine did not expect: please report them`);
   return lines.join("\n");
+}
+
+/** `shards 0-3, 7`, from ascending numbers. */
+function rangesOf(shards: readonly number[]): string {
+  const ranges: [from: number, to: number][] = [];
+  for (const shard of shards) {
+    const last = ranges.at(-1);
+    if (last?.[1] === shard - 1) last[1] = shard;
+    else ranges.push([shard, shard]);
+  }
+  const said = ranges.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`));
+  return `${shards.length === 1 ? "shard" : "shards"} ${said.join(", ")}`;
 }
 
 /** A line a queue; where one does not fit, a paragraph a queue. */

@@ -15,6 +15,8 @@ import {
   type Cursors,
   countAll,
   cursorsOf,
+  type Leader,
+  leadersOf,
   type Reading,
   ShardReader,
 } from "./replay.ts";
@@ -56,6 +58,8 @@ export interface Journal<E> {
   cursor(shard: number): Cursor;
   /** Where all shards with records stand: with the World of the same moment, a snapshot. */
   cursors(): Cursors;
+  /** Who leads which shard, as far as the log was read. */
+  leaders(): readonly Leader[];
   counts(): Counts;
   /** Waits for what is in flight, gives every shard up with a record, and closes the log. */
   resign(): Promise<void>;
@@ -136,6 +140,7 @@ function journalOf<E>(
     owns: (shard) => ownerOf(shards, shard).owned,
     cursor: (shard) => ownerOf(shards, shard).reader.cursor,
     cursors: () => cursorsOf(readers),
+    leaders: () => leadersOf(readers),
     counts: () => countAll(readers),
     async resign() {
       await Promise.all(shards.map((owner) => owner.resign()));

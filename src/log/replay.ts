@@ -34,6 +34,13 @@ export interface Cursor {
 /** Shard number to position, for shards that have records. */
 export type Cursors = Readonly<Record<number, Cursor>>;
 
+/** Who leads a shard that was claimed before. */
+export interface Leader {
+  readonly shard: number;
+  /** null: nobody does, its last owner gave it up. */
+  readonly owner: string | null;
+}
+
 /** What was read: all records (admitted or not), their bytes, and how many were discarded. */
 export interface Counts {
   readonly records: number;
@@ -185,13 +192,16 @@ function admittedRecord<E>(record: LogRecord, events: readonly E[], hash: string
  * one after the other from 0, because a shard replays alone.
  * @throws LogHalted for the first shard that halts.
  */
-export async function replay<E>(log: Log, reading: Reading<E>): Promise<{ counts: Counts; cursors: Cursors }> {
+export async function replay<E>(
+  log: Log,
+  reading: Reading<E>,
+): Promise<{ counts: Counts; cursors: Cursors; leaders: readonly Leader[] }> {
   const readers = Array.from({ length: log.shards }, (_, shard) => new ShardReader(shard, reading));
   for (const reader of readers) {
     await reader.catchUp(log);
     if (reader.admission.halted !== "") throw reader.report();
   }
-  return { counts: countAll(readers), cursors: cursorsOf(readers) };
+  return { counts: countAll(readers), cursors: cursorsOf(readers), leaders: leadersOf(readers) };
 }
 
 /** Sums over shards. */
@@ -209,4 +219,10 @@ export function countAll<E>(readers: readonly ShardReader<E>[]): Counts {
 export function cursorsOf<E>(readers: readonly ShardReader<E>[]): Cursors {
   const withRecords = readers.filter((reader) => reader.admission.seq > 0);
   return Object.fromEntries(withRecords.map((reader) => [reader.shard, reader.cursor]));
+}
+
+/** Leaders of the shards that were ever claimed. */
+export function leadersOf<E>(readers: readonly ShardReader<E>[]): readonly Leader[] {
+  const claimed = readers.filter((reader) => reader.admission.term > 0);
+  return claimed.map(({ shard, admission: { resigned, owner } }) => ({ shard, owner: resigned ? null : owner }));
 }

@@ -9,6 +9,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fas
 import { z } from "zod";
 import { statusOf } from "../audit/status.ts";
 import { ConfigError } from "../config/refusal.ts";
+import type { Leader } from "../log/replay.ts";
 import type { Source } from "../publish/stream.ts";
 import { historyOf } from "../queries.ts";
 import type { World } from "../world.ts";
@@ -19,6 +20,7 @@ import { socketOf } from "./socket.ts";
 /** What is asked about. */
 export interface Asked {
   readonly world: () => World;
+  readonly leaders: () => readonly Leader[];
   readonly events: Source;
   /** Told of a stream that broke. */
   readonly onError: (why: string) => void;
@@ -44,8 +46,8 @@ function serverOf(asked: Asked): FastifyInstance {
   return server;
 }
 
-function addQuestions(server: FastifyInstance, { world, events }: Asked): void {
-  server.get("/status", () => statusOf(world()));
+function addQuestions(server: FastifyInstance, { world, leaders, events }: Asked): void {
+  server.get("/status", () => statusOf(world(), leaders()));
   server
     .withTypeProvider<ZodTypeProvider>()
     .get("/history/:kind/:id", { schema: { params: subject } }, ({ params }) => historyOf(events.log, params));

@@ -24,7 +24,13 @@ interface Daemon {
 /** What a daemon is to the command: it holds the log, writes to it and answers at its socket. */
 async function daemonOn(dir: string): Promise<Daemon> {
   const log = await writingTo(await openSqliteLog(dir, { shards: 4 }));
-  const asked = { world: () => log.world, events: log.live, onError: (why: string) => expect.unreachable(why) };
+  const leaders = () => log.journal.leaders();
+  const asked = {
+    world: () => log.world,
+    leaders,
+    events: log.live,
+    onError: (why: string) => expect.unreachable(why),
+  };
   const server = await serveQueries(dir, asked, undefined);
   return {
     log,

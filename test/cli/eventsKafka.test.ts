@@ -56,7 +56,13 @@ describe.skipIf(needs !== "")(`windrow events kafka://${needs}`, { timeout: 60_0
     expect(idsIn(some)).toEqual(idsOf(wanted));
 
     const dir = await tempDir();
-    const asked = { world: () => log.world, events: log.live, onError: (why: string) => expect.unreachable(why) };
+    const leaders = () => log.journal.leaders();
+    const asked = {
+      world: () => log.world,
+      leaders,
+      events: log.live,
+      onError: (why: string) => expect.unreachable(why),
+    };
     const daemon = await serveQueries(dir, asked, undefined);
     onTestFinished(() => daemon.close());
     const live = await windrowDone("events", dir, "--json");

@@ -69,7 +69,19 @@ describe("a status", () => {
       { type: "job.stageInConfirmed", PandaID: 3 },
       { type: "job.prepared", PandaID: 3 },
     ]),
+    [0, 1, 2, 3, 5, 6].map((shard) => ({
+      shard,
+      owner: shard === 6 ? null : shard < 5 && shard !== 2 ? "a:1" : "b:1",
+    })),
   );
+
+  it("names who leads which shards", () => {
+    expect(statusText(status, 120).split("\n").slice(1, 4)).toEqual([
+      "a:1 leads shards 0-1, 3",
+      "b:1 leads shards 2, 5",
+      "nobody leads shard 6",
+    ]);
+  });
 
   it("is a table where it fits, and a paragraph a queue where it does not", () => {
     expect(linesOf(statusText(status, 120)).at(-1)).toMatch(/^Q +active +1 +2 fetched, 1 preparing, 1 prepared +none$/);

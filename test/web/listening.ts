@@ -29,7 +29,13 @@ export async function listening(options: { size?: RingSize; pace?: Partial<Pace>
   const log = await writing(options.size);
   const errors: string[] = [];
   const pace = { heartbeatMs: 60_000, stallMs: 60_000, clients: 10, ...options.pace };
-  const asked = { world: () => log.world, events: log.live, onError: (why: string) => errors.push(why), pace };
+  const asked = {
+    world: () => log.world,
+    leaders: () => log.journal.leaders(),
+    events: log.live,
+    onError: (why: string) => errors.push(why),
+    pace,
+  };
   const server = await serveQueries(dir, asked, { host: "127.0.0.1", port: 0 });
   onTestFinished(() => server.close());
   return { log, server, url: server.url ?? "", socketPath: socketOf(dir), errors };

@@ -53,7 +53,8 @@ describe("the port", () => {
 it("a port that is taken is a mistake of the configuration, and leaves no socket behind", async () => {
   const [at, other] = [await listening(), await listening()];
   const port = Number(new URL(at.url).port);
-  const asked = { world: () => other.log.world, events: other.log.live, onError: expect.unreachable };
+  const { world, live: events } = other.log;
+  const asked = { world: () => world, leaders: () => [], events, onError: expect.unreachable };
   const dir = await tempDir();
   const taken = serveQueries(dir, asked, { host: "127.0.0.1", port });
   await expect(taken).rejects.toThrow(ConfigError);
