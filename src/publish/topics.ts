@@ -59,9 +59,14 @@ export function publicTopics({ address, security }: KafkaPlace, shards: number):
     },
   };
 
+  let isClosed = false;
   async function open(kind: PublicKind, writer: KafkaWriter): Promise<void> {
     const topic = nameOf(kind);
-    const { replicas, config } = await requireTopic(writer, topic, plan, giveUpMs);
+    // What another instance has just made is not known to every broker for a moment.
+    const { replicas, config } = await insist(async () => {
+      if (isClosed) throw new KafkaTrouble("closed", "the connection to Kafka is closed", false);
+      return requireTopic(writer, topic, plan, giveUpMs);
+    }, giveUpMs);
     if (replicas.length < shards) {
       const change = `--alter --topic ${topic} --partitions ${shards}`;
       const why = `${topic} has ${replicas.length} partitions, and the journal has ${shards}`;
@@ -90,6 +95,7 @@ export function publicTopics({ address, security }: KafkaPlace, shards: number):
       }
     },
     close() {
+      isClosed = true;
       for (const writer of writers.values()) writer.close();
     },
   };

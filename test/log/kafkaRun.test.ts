@@ -18,6 +18,7 @@ import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
 import { dictionary } from "../differences/site.ts";
 import { placesOf, writeSite } from "../panda/site.ts";
 import { tempDir } from "../plugins/fixtures.ts";
+import { judgePublished } from "../publish/published.ts";
 
 const run = promisify(execFile);
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
@@ -74,6 +75,11 @@ async function liveOn(broker: Broker): Promise<void> {
     const beside = besideKafka(join(placesOf(dir).config, "log"), parseKafkaAddress(address).prefix, "main");
     expect(readdirSync(beside).join(" ")).toMatch(/log\.anchor snapshot-\d+\.gz/);
     expect(readAnchor(join(beside, "log.anchor"), 4)).toMatchObject({ state: "good" });
+
+    // Each daemon went on where the one before it had stopped.
+    const published = await judgePublished(address);
+    expect(published.copies).toBe(0);
+    expect(published.steps).toBeGreaterThan(30);
 
     const history: unknown = JSON.parse((await windrow("history", "job", "101", address, "--json")).stdout);
     expect(JSON.stringify(history)).toMatch(/"job.fetched".*"worker.submitted"/);

@@ -14,9 +14,12 @@ import { z } from "zod";
 import { openKafkaLog } from "../../src/log/kafkaLog.ts";
 import { noSecurity, parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
 import type { Log } from "../../src/log/log.ts";
+import type { PlacedLog } from "../../src/log/open.ts";
 import { maxRecordBytes } from "../../src/log/record.ts";
+import { Feed } from "../../src/publish/feed.ts";
 import { topics } from "../../src/publish/messages.ts";
 import { placeOf } from "../../src/publish/position.ts";
+import { Publisher, publisherOf } from "../../src/publish/publisher.ts";
 import { publicTopics, type Topics } from "../../src/publish/topics.ts";
 import { fetched } from "../agents/drive.ts";
 import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
@@ -133,6 +136,19 @@ describe.skipIf(needs !== "")(`public topics${needs}`, { timeout: 60_000 }, () =
     const sizes = (await readPublished(address)).map(({ value }) => Buffer.byteLength(value));
     expect(Math.max(...sizes)).toBeGreaterThan(maxRecordBytes - 4096);
     expect(one.said).toEqual([]);
+  });
+
+  it("are left alone where the operator wants none, and where the log is not on Kafka", async () => {
+    const log = await openLog(freshAddress(broker));
+    const { world, journal } = await instanceOn(log, topicsOf(freshAddress(broker)));
+    const feed = new Feed({ world: () => world, cursors: () => journal.cursors() });
+    const parts = { source: { log, feed }, engine: { world, journal }, logger: { info: () => {}, warn: () => {} } };
+    const kafka = { address: parseKafkaAddress(freshAddress(broker)), security: noSecurity };
+    const placed = (where: object) => ({ ...log, shards: 4, dir: "none", ...where }) as PlacedLog;
+    expect(publisherOf(placed({ kafka }), { publishTopics: true }, parts)).toBeInstanceOf(Publisher);
+    expect(publisherOf(placed({ kafka }), { publishTopics: false }, parts)).toBeUndefined();
+    expect(publisherOf(placed({}), { publishTopics: true }, parts)).toBeUndefined();
+    await journal.resign();
   });
 
   it("are refused with what to do where they do not fit, and written as soon as they do", async () => {
