@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures what Windrow promises about its speed. Each promise is a ratio between Windrow and what
- * nobody can do without, taken in one run on one machine; absolute figures stand beside a probe of that machine. It
- * must never test behaviour.
+ * nobody can do without, taken in one run on one machine, or between what was measured and what is promised, where only
+ * absolute figures say something; those stand beside a probe of that machine. It must never test behaviour.
  *
  * A benchmark is a function beside this file that yields a `Figure` (figure.ts has what it needs), or says why this
  * machine cannot run it, and an entry in `benches`.
@@ -10,10 +10,13 @@ import { Command, Option } from "commander";
 import { benchAppend } from "./append.ts";
 import type { Figure } from "./figure.ts";
 import { benchKafkaAppend } from "./kafkaAppend.ts";
+import { benchKafkaLifecycle } from "./kafkaLifecycle.ts";
 import { benchKafkaRestore } from "./kafkaRestore.ts";
 import { benchGrowth, benchLifecycle } from "./lifecycle.ts";
 import { probe } from "./probe.ts";
 import { benchReplay } from "./replay.ts";
+import { benchSubscriber } from "./subscriber.ts";
+import { benchTakeover } from "./takeover.ts";
 
 /** In the order in which they run. */
 const benches: Readonly<Record<string, () => Promise<Figure | string>>> = {
@@ -23,6 +26,9 @@ const benches: Readonly<Record<string, () => Promise<Figure | string>>> = {
   growth: () => benchGrowth(),
   "kafka-append": () => benchKafkaAppend(),
   "kafka-restore": () => benchKafkaRestore(),
+  "kafka-lifecycle": () => benchKafkaLifecycle(),
+  takeover: () => benchTakeover(),
+  subscriber: () => benchSubscriber(),
 };
 
 const passed = ({ limit, ratio, atMost }: Figure): boolean =>
@@ -41,12 +47,12 @@ function lineOf(figure: Figure): string {
     number(ratio, 2).padStart(6),
     (limit === null ? "" : `${atMost ? "<" : ">"}=${number(limit, 2)}`).padStart(6),
   ];
-  return `${name.padEnd(14)} ${cells.join("  ")}  ${verdict}`.trimEnd();
+  return `${name.padEnd(15)} ${cells.join("  ")}  ${verdict}`.trimEnd();
 }
 
 async function run(names: readonly string[], json: boolean): Promise<boolean> {
   if (!json)
-    console.log(`${"".padEnd(14)} ${"value".padStart(12)}  ${"unit".padEnd(10)}  ${"ratio".padStart(6)}   limit`);
+    console.log(`${"".padEnd(15)} ${"value".padStart(12)}  ${"unit".padEnd(10)}  ${"ratio".padStart(6)}   limit`);
   let good = true;
   const show = (figure: Figure): void => {
     const { name, value, unit, limit, ratio } = figure;
@@ -64,7 +70,10 @@ async function run(names: readonly string[], json: boolean): Promise<boolean> {
 }
 
 const command = new Command("bench")
-  .description("Measures whole lives of jobs, and append and replay of the log against bare SQLite, JSON and SHA-256.")
+  .description(
+    "Measures whole lives of jobs, append and replay of the log against bare SQLite, JSON and SHA-256, and the same " +
+      "on Kafka against its client library, with what several instances and subscribers wait for.",
+  )
   .option("--json", "one JSON object a line: name, value, unit, limit, ratio (null: none)", false)
   .addOption(
     new Option("--only <name>", "run one benchmark; the probe of the machine always runs").choices(

@@ -14,7 +14,10 @@ export interface Figure {
   readonly unit: string;
   /** Lowest ratio that passes, or the highest where `atMost` says so; null: nothing is asked. */
   readonly limit: number | null;
-  /** Ours against what nobody can do without; null where there is nothing to compare with. */
+  /**
+   * Ours against what nobody can do without, or against what is promised of this value; null where there is nothing to
+   * compare with.
+   */
   readonly ratio: number | null;
   readonly atMost?: true;
 }
