@@ -125,9 +125,9 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
     ...(snapshot ? { snapshot: snapshot as Snapshot & { readonly state: Frozen } } : {}),
     watch: (transition) => {
       feed?.push(transition);
-      const removing = followVault(vault, transition);
-      removing?.catch((error: unknown) => logger.error(`secrets of a job are left behind: ${reasonOf(error)}`));
+      followVault(vault, transition)?.catch((error: unknown) => logger.error(leftBehind(error)));
     },
+    onLost: (shard, why) => logger.warn({ shard }, `given up: ${why.message}`),
     onRecord: () => {
       records += 1;
       if (records % config.instance.windrow.snapshotInterval === 0) daemon?.snapshotSoon();
@@ -294,4 +294,5 @@ function note(logger: Logger, { method, queue, key }: Call, reply: Reply, tookMs
   else logger.warn({ ...about, kind: reply.kind }, reply.why);
 }
 
+const leftBehind = (error: unknown): string => `secrets of a job are left behind: ${reasonOf(error)}`;
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -46,6 +46,8 @@ export interface EngineOptions {
   readonly verifyEvents?: boolean;
   /** Told of every step that an entity makes from now on. */
   readonly watch?: (transition: Transition) => void;
+  /** Told of a shard that was led and is not any more, without having been given up with a record. */
+  readonly onLost?: (shard: number, why: Error) => void;
   /** Told of every record after it was folded, replayed ones included. */
   readonly onRecord?: (record: Folded) => void;
 }
@@ -69,7 +71,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     ...options,
     ...(options.lead ? { claim: [] } : {}),
     parseEvents,
-    onLost: (_shard, why) => engine?.lost(why),
+    onLost: (shard, why) => {
+      options.onLost?.(shard, why);
+      engine?.lost(why);
+    },
     ...(snapshot ? { restoredFrom: snapshot.cursors } : {}),
     fold: (record) => {
       fold(world, record, live ? watch : undefined);
@@ -158,9 +163,12 @@ export class Engine {
     return this.#leadership.configure(config);
   }
 
-  /** Leads a shard from now on. @throws ShardLost where another instance was faster. */
+  /** Leads a shard. @throws ShardLost where another was faster or the log takes nothing; all else ends the instance. */
   lead(shard: number): Promise<void> {
-    return this.#leadership.lead(shard);
+    return this.#leadership.lead(shard).catch((error: unknown) => {
+      this.lost(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    });
   }
 
   /** Starts nothing more in a shard, waits for what runs (at most so long), and gives it up with a record. */
@@ -168,7 +176,7 @@ export class Engine {
     return this.#leadership.leave(shard, Promise.race([this.idle(), pause(waitMs, undefined, { ref: false })]));
   }
 
-  /** A shard is another instance's now, or its log failed, which ends this instance. */
+  /** A shard is not led here any more, or its log failed, which ends this instance. */
   lost(why: Error): void {
     if (!(why instanceof ShardLost)) this.#failure ??= why;
     this.#changed();

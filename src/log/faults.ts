@@ -10,6 +10,10 @@ export class LogFault extends Error {
   override readonly name = "LogFault";
   /** SQLite's extended result code, or a word of the log's own. */
   readonly code: string;
+  /** The store only did not answer for too long: whoever led the shard leads it no more, and may claim it again. */
+  get isAway(): boolean {
+    return this.code === "away";
+  }
   constructor(code: string, message: string) {
     super(message);
     this.code = code;
@@ -48,7 +52,10 @@ export class LogHalted extends Error {
   }
 }
 
-/** This instance does not own the shard (any more). A decision that was refused so is not in force. */
+/**
+ * This instance does not own the shard (any more). A decision that was refused so is not in force, unless it reaches
+ * the log before the next claim: whoever makes that one has read it.
+ */
 export class ShardLost extends Error {
   override readonly name = "ShardLost";
   readonly shard: number;

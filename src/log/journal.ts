@@ -30,10 +30,12 @@ export interface JournalOptions<E> extends Owning<E>, Reading<E> {
 
 /** Where a shard stands for those who might lead it. */
 export interface Standing {
-  /** Nobody leads it: it was never claimed, or its owner resigned. */
+  /** Nobody leads it: it was never claimed, its owner resigned, or that was this instance, which gave it up. */
   readonly free: boolean;
   /** When its last record came (monotonic ms), or when the journal was opened. */
   readonly seenAt: number;
+  /** Since when its records are heard as they come (monotonic ms); undefined while they are not. */
+  readonly hearsSince: number | undefined;
   /** Own records that have not come back yet. */
   readonly pending: number;
 }
@@ -61,7 +63,10 @@ export interface Journal<E> {
   /** Who leads which shard, as far as the log was read. */
   leaders(): readonly Leader[];
   counts(): Counts;
-  /** Waits for what is in flight, gives every shard up with a record, and closes the log. */
+  /**
+   * Waits for what is in flight, gives every shard up with a record, and closes the log. One whose record is not taken
+   * in time is lost without it.
+   */
   resign(): Promise<void>;
   /** Stops following the log without a record, as a crash would; the log stays open. */
   detach(): void;
@@ -111,7 +116,12 @@ export async function openJournal<E>(options: JournalOptions<E>): Promise<Journa
     detach();
     throw error;
   }
-  return journalOf(shards, log, seenAt, detach);
+  return journalOf(shards, { log, owner: options.owner, seenAt }, detach);
+}
+
+/** A shard that was lost needs no giving up. */
+function unlessLost(error: unknown): void {
+  if (!(error instanceof ShardLost)) throw error;
 }
 
 function ownerOf<E>(shards: readonly ShardOwner<E>[], shard: number): ShardOwner<E> {
@@ -122,11 +132,11 @@ function ownerOf<E>(shards: readonly ShardOwner<E>[], shard: number): ShardOwner
 
 function journalOf<E>(
   shards: readonly ShardOwner<E>[],
-  log: Log,
-  seenAt: readonly number[],
+  { log, owner: self, seenAt }: { readonly log: Log; readonly owner: string; readonly seenAt: readonly number[] },
   detach: () => void,
 ): Journal<E> {
   const readers = shards.map(({ reader }) => reader);
+  const heard = (shard: number) => (log.hearsSince ? log.hearsSince(shard) : 0);
   return {
     decide: (decision) => ownerOf(shards, decision.shard).decide(decision),
     claim: (shard) => ownerOf(shards, shard).claim(),
@@ -134,8 +144,9 @@ function journalOf<E>(
     abandon: (shard, why) => ownerOf(shards, shard).lose(new ShardLost(shard, why)),
     standing(shard) {
       const owner = ownerOf(shards, shard);
-      const { term, resigned } = owner.reader.admission;
-      return { free: term === 0 || resigned, seenAt: seenAt[shard] ?? 0, pending: owner.pending };
+      const { term, resigned, owner: last } = owner.reader.admission;
+      const free = term === 0 || resigned || (last === self && !owner.owned);
+      return { free, seenAt: seenAt[shard] ?? 0, hearsSince: heard(shard), pending: owner.pending };
     },
     owns: (shard) => ownerOf(shards, shard).owned,
     cursor: (shard) => ownerOf(shards, shard).reader.cursor,
@@ -143,7 +154,7 @@ function journalOf<E>(
     leaders: () => leadersOf(readers),
     counts: () => countAll(readers),
     async resign() {
-      await Promise.all(shards.map((owner) => owner.resign()));
+      await Promise.all(shards.map((owner) => owner.resign().catch(unlessLost)));
       detach();
       await log.close();
     },

@@ -11,7 +11,6 @@ import { type ISocketFactory, Kafka, type KafkaConfig, type SASLOptions } from "
 import Cluster from "kafkajs/src/cluster/index.js";
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
 import {
-  type Ends,
   type KafkaClient,
   KafkaTrouble,
   type KafkaWriter,
@@ -20,6 +19,7 @@ import {
   type TopicPlan,
 } from "./kafkaClient.ts";
 import { fetchFrom } from "./kafkaFetch.ts";
+import { endsOf, leaderOf, leadersOf } from "./kafkaLeaders.ts";
 import { messageOf } from "./kafkaMessage.ts";
 import type { KafkaSecurity, Sasl } from "./kafkaSettings.ts";
 import { isAnswer, troubleOf } from "./kafkaTrouble.ts";
@@ -50,7 +50,7 @@ interface Joined {
   stale: boolean;
 }
 
-/** Connections to all brokers, made at the first use and again after a failure. */
+/** Connections to brokers, made at the first use and again after a failure. */
 class Line {
   readonly #options: KafkaOptions;
   #joined: Joined | undefined;
@@ -60,9 +60,13 @@ class Line {
     this.#options = options;
   }
 
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   /** @throws KafkaTrouble */
   async use<T>(act: (cluster: Cluster) => Promise<T>): Promise<T> {
-    if (this.#closed) throw new KafkaTrouble("closed", "the connection to Kafka is closed", false);
+    if (this.#closed) throw closed();
     this.#joined ??= this.#join();
     const joined = this.#joined;
     try {
@@ -75,10 +79,15 @@ class Line {
     } catch (error) {
       const trouble = troubleOf(error);
       // An answer with an error is an answer: the line is good, what it knows of leaders may be old.
-      if (isAnswer(error)) joined.stale = true;
+      if (isAnswer(error) || error instanceof KafkaTrouble) joined.stale = true;
       else this.#drop(joined);
       throw trouble;
     }
+  }
+
+  /** Asks anew who leads what before anything else. */
+  doubt(): void {
+    if (this.#joined !== undefined) this.#joined.stale = true;
   }
 
   close(): void {
@@ -92,7 +101,7 @@ class Line {
     const kafka = kafkaOf(this.#options, sockets);
     const cluster = new Cluster({
       ...kafka.config,
-      brokers: [...brokers],
+      brokers: inTurn(brokers),
       logger: kafka.logger,
       requestTimeout: requestMs,
       enforceRequestTimeout: true,
@@ -113,6 +122,16 @@ class Line {
     cut(joined.sockets);
   }
 }
+
+/** Another broker first each time: one that takes connections and never answers must not be asked for ever. */
+function inTurn(brokers: readonly string[]): string[] {
+  joins += 1;
+  const first = joins % brokers.length;
+  return [...brokers.slice(first), ...brokers.slice(0, first)];
+}
+let joins = 0;
+
+const closed = () => new KafkaTrouble("closed", "the connection to Kafka is closed", false);
 
 /** Requests that run on them fail at once; the library's own disconnect would wait for them first. */
 function cut(sockets: Set<Socket>): void {
@@ -157,8 +176,25 @@ function saslOf(sasl: Sasl): SASLOptions {
 /** A client for one topic. It connects at the first call. */
 export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter {
   const { topic } = options;
-  // A long poll holds up what comes after it on its connection, so polling has connections of its own.
-  const [line, polling] = [new Line(options), new Line(options)];
+  const known = new Line(options);
+  // To each leader its own, so that one that does not answer holds up only what it leads. A long poll holds up what
+  // comes after it on its connection, so polling has connections of its own.
+  const [asking, polling] = [new Map<number, Line>(), new Map<number, Line>()];
+
+  /** Asks a leader. If it fails, another broker may lead meanwhile. */
+  async function to<T>(lines: Map<number, Line>, leader: number, act: (cluster: Cluster) => Promise<T>): Promise<T> {
+    if (known.isClosed) throw closed();
+    const line = lines.get(leader) ?? new Line(options);
+    lines.set(leader, line);
+    try {
+      return await line.use(act);
+    } catch (error) {
+      known.doubt();
+      throw error;
+    }
+  }
+
+  const leaderOfOne = (partition: number) => known.use(async (cluster) => leaderOf(cluster, topic, partition));
 
   async function fetch(cluster: Cluster, leader: number, positions: readonly Position[], waitMs: number) {
     const broker = await cluster.findBroker({ nodeId: leader });
@@ -176,26 +212,32 @@ export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter {
 
   return {
     ...administration(options),
-    leaders: () => line.use(async (cluster) => leadersOf(cluster, topic)),
-    ends: (partitions) => line.use((cluster) => endsOf(cluster, topic, partitions)),
-    produce: (partition, records) =>
-      line.use((cluster) =>
-        produce(cluster, leaderOf(cluster, topic, partition), [[partition, records.map(messageOf)]]),
-      ),
-    write: (batches) =>
-      line.use(async (cluster) => {
-        const byLeader = Map.groupBy(batches, ([partition]) => leaderOf(cluster, topic, partition));
-        await Promise.all(Array.from(byLeader, ([leader, of]) => produce(cluster, leader, of)));
-      }),
-    poll: (leader, positions, waitMs) => polling.use((cluster) => fetch(cluster, leader, positions, waitMs)),
-    read: (position) =>
-      line.use(async (cluster) => {
-        const [fetched] = await fetch(cluster, leaderOf(cluster, topic, position.partition), [position], 0);
-        return fetched ?? { partition: position.partition, records: [], next: position.offset };
-      }),
+    leaders: () => {
+      known.doubt();
+      return known.use(async (cluster) => leadersOf(cluster, topic));
+    },
+    ends: (partitions) => known.use((cluster) => endsOf(cluster, topic, partitions)),
+    async produce(partition, records) {
+      const leader = await leaderOfOne(partition);
+      const batch = [partition, records.map(messageOf)] as const;
+      return to(asking, leader, (cluster) => produce(cluster, leader, [batch]));
+    },
+    async write(batches) {
+      const byLeader = await known.use(async (cluster) =>
+        Map.groupBy(batches, ([partition]) => leaderOf(cluster, topic, partition)),
+      );
+      await Promise.all(
+        Array.from(byLeader, ([leader, of]) => to(asking, leader, (cluster) => produce(cluster, leader, of))),
+      );
+    },
+    poll: (leader, positions, waitMs) => to(polling, leader, (cluster) => fetch(cluster, leader, positions, waitMs)),
+    async read(position) {
+      const leader = await leaderOfOne(position.partition);
+      const [fetched] = await to(asking, leader, (cluster) => fetch(cluster, leader, [position], 0));
+      return fetched ?? { partition: position.partition, records: [], next: position.offset };
+    },
     close() {
-      line.close();
-      polling.close();
+      for (const line of [known, ...asking.values(), ...polling.values()]) line.close();
     },
   };
 }
@@ -243,37 +285,4 @@ function administration(options: KafkaOptions): Pick<KafkaClient, "describe" | "
       }),
     brokers: () => administer(async (admin) => (await admin.describeCluster()).brokers.length),
   };
-}
-
-function leadersOf(cluster: Cluster, topic: string): ReadonlyMap<number, readonly number[]> {
-  return Map.groupBy(
-    cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId),
-    (partition) => leaderOf(cluster, topic, partition),
-  );
-}
-
-function leaderOf(cluster: Cluster, topic: string, partition: number): number {
-  const found = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition);
-  if (found !== undefined && found.leader >= 0) return found.leader;
-  throw new KafkaTrouble("LEADER_NOT_AVAILABLE", `partition ${partition} of ${topic} has no leader now`, true);
-}
-
-async function endsOf(cluster: Cluster, topic: string, partitions: readonly number[]) {
-  const ask = async (fromBeginning: boolean) => {
-    const asked = [{ topic, partitions: partitions.map((partition) => ({ partition })), fromBeginning }];
-    const answers = await cluster.fetchTopicsOffset(asked);
-    return new Map(answers.flatMap((answer) => answer.partitions.map((one) => [one.partition, Number(one.offset)])));
-  };
-  const [starts, ends] = await Promise.all([ask(true), ask(false)]);
-  return new Map(
-    partitions.map((partition): [number, Ends] => {
-      const [start, end] = [starts.get(partition), ends.get(partition)];
-      if (start !== undefined && end !== undefined) return [partition, { start, end }];
-      throw new KafkaTrouble(
-        "LEADER_NOT_AVAILABLE",
-        `nobody knows the end of partition ${partition} of ${topic}`,
-        true,
-      );
-    }),
-  );
 }

@@ -11,7 +11,7 @@ import { rest } from "./rest.ts";
 
 const pollMs = 500;
 const firstPauseMs = 50;
-const longestPauseMs = 2000;
+const longestPauseMs = 1000;
 
 export interface Following {
   readonly client: KafkaClient;
@@ -58,31 +58,43 @@ async function follow({ client, shards, deliver, notice, halted }: Following, si
 
 interface Round {
   readonly deliver: Deliver;
+  /** All leaders have answered. */
   readonly works: () => void;
   readonly signal: AbortSignal;
 }
 
-/** Polls all leaders until one of them does not answer well. Gives that trouble. */
+/**
+ * Polls all leaders until one of them does not answer well. Gives that trouble. The shards of the others are read all
+ * the same: each leader is asked at least once a round.
+ */
 async function pollAll(client: KafkaClient, shards: readonly KafkaShard[], round: Round): Promise<unknown> {
   const leaders = await client.leaders();
-  let over = shards.every(({ halted }) => halted !== undefined);
+  const led = new Set([...leaders.values()].flat());
+  const leaderless = shards.find(({ shard, halted }) => halted === undefined && !led.has(shard));
+  let over = leaderless !== undefined;
+  const silent = new Set(leaders.keys());
   const polls = [...leaders].map(async ([leader, partitions]) => {
-    const led = partitions.flatMap((partition) => shards[partition] ?? []);
+    const own = partitions.flatMap((partition) => shards[partition] ?? []);
     try {
-      while (!over && !round.signal.aborted) {
-        const open = led.filter(({ halted }) => halted === undefined);
+      do {
+        const open = own.filter(({ halted }) => halted === undefined);
         if (open.length === 0) return;
         const positions = open.map(({ shard, position }) => ({ partition: shard, offset: position }));
         const fetched = await client.poll(leader, positions, pollMs);
-        round.works();
+        const news = new Set(fetched.flatMap(({ partition, records }) => (records.length > 0 ? [partition] : [])));
+        for (const shard of open) if (!news.has(shard.shard)) shard.heard();
         for (const one of fetched) shards[one.partition]?.receive(one, round.deliver);
-      }
+        silent.delete(leader);
+        if (silent.size === 0 && leaderless === undefined) round.works();
+      } while (!over && !round.signal.aborted);
     } finally {
       over = true; // the leaders may have changed: all look again
     }
   });
   const outcomes = await Promise.allSettled(polls);
-  return outcomes.find((outcome) => outcome.status === "rejected")?.reason;
+  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failed !== undefined || leaderless === undefined) return failed?.reason;
+  return new KafkaTrouble("LEADER_NOT_AVAILABLE", `partition ${leaderless.shard} has no leader now`, true);
 }
 
 /** Halts the shards whose next record is not in the log any more, or whose log is shorter than what was read of it. */

@@ -138,6 +138,10 @@ class KafkaLog implements Log {
     return () => this.#followers.delete(deliver);
   }
 
+  hearsSince(shard: number): number | undefined {
+    return this.#parts.shards[shard]?.hearsSince;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -1,21 +1,30 @@
 /**
  * One shard of a Kafka log in writing: batches go out one at a time, and an append counts only when its bytes were read
  * back. An attempt whose outcome is unknown is followed by the same bytes again, which admit() drops where they are
- * there twice. It must never send a batch while the one before may still be repeated, and nothing at all after it gave
- * up: a record behind a missing one would halt the shard for ever.
+ * there twice. It must never send a batch while the one before may still be repeated, nor a record behind a missing one
+ * of the same term, which would halt the shard for ever.
+ *
+ * When nothing of ours came back for long the shard is given up: what is under way is refused as unknown, and nothing
+ * but a claim is taken after it. Whatever of the old term is in the log by then, or gets there late, does no harm:
+ * - It has no gap: batches went out one after the other, and nothing of that term follows any more.
+ * - What comes before the claim is admitted; the claim does not continue it, so admit() discards it as overtaken, and
+ *   its author, who has read it now, claims again. What comes behind the claim is of a lower term, and fenced.
+ * - A claim that was given up itself is followed by one of a higher term (owner.ts), so no term and seq of one owner
+ *   ever has two contents.
+ * What Kafka acknowledged at an offset where something else is, is lost, and ends writing for good, as a halt does.
  */
 import { LogFault, type LogHalted } from "./faults.ts";
 import { type Fetched, type KafkaClient, KafkaTrouble } from "./kafkaClient.ts";
 import { messageOverhead } from "./kafkaTopic.ts";
 import type { Deliver } from "./log.ts";
-import type { StoredRecord } from "./record.ts";
+import { decode, type StoredRecord } from "./record.ts";
 import { rest } from "./rest.ts";
 
 /** What all shards of a log share. */
 export interface Writing {
   readonly client: Pick<KafkaClient, "produce">;
   readonly maxBatchBytes: number;
-  /** How long an append may wait for its bytes to come back before it gives up. */
+  /** How long the shard may wait for something of ours to come back before it is given up. */
   readonly giveUpMs: number;
 }
 
@@ -26,8 +35,6 @@ interface Append {
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
   settled: boolean;
-  /** When it was first sent; 0 while it waits. */
-  sentAt: number;
   /** Where the broker says that it is. */
   offset: number | undefined;
 }
@@ -35,6 +42,10 @@ interface Append {
 const batchRecords = 2048;
 const firstPauseMs = 50;
 const longestPauseMs = 1000;
+/**
+ * Without an answer of the shard's leader for so long, its records are not heard. Polls are answered twice a second.
+ */
+const deafMs = 5000;
 
 export class KafkaShard {
   readonly shard: number;
@@ -45,9 +56,15 @@ export class KafkaShard {
   #sending = false;
   #position: number;
   #fault: Error | undefined;
+  /** Why it was given up; undefined again with the claim that follows. */
+  #away: LogFault | undefined;
   #halted: LogHalted | undefined;
   #trouble = "no answer";
   #watch: NodeJS.Timeout | undefined;
+  /** When something of ours last came back, or was appended while nothing was under way. */
+  #progressAt = 0;
+  #hearsSince = 0;
+  #heardAt = Number.NEGATIVE_INFINITY;
   readonly #ended = new AbortController();
   readonly #readers = new Set<{ readonly offset: number; readonly resolve: () => void }>();
 
@@ -67,10 +84,26 @@ export class KafkaShard {
     return this.#halted;
   }
 
+  /** As `Log.hearsSince`. */
+  get hearsSince(): number | undefined {
+    return performance.now() - this.#heardAt <= deafMs ? this.#hearsSince : undefined;
+  }
+
+  /** The shard's leader has said all that it has. */
+  heard(): void {
+    const now = performance.now();
+    if (now - this.#heardAt > deafMs) this.#hearsSince = now;
+    this.#heardAt = now;
+  }
+
   append(record: StoredRecord): Promise<void> {
     if (this.#fault !== undefined) return Promise.reject(this.#fault);
+    if (this.#away !== undefined && !isClaim(record)) return Promise.reject(this.#away);
+    this.#away = undefined;
+    if (this.#sent.length + this.#waiting.length === 0) this.#progressAt = performance.now();
     const settling = Promise.withResolvers<void>();
-    this.#waiting.push({ record, ...settling, settled: false, sentAt: 0, offset: undefined });
+    this.#waiting.push({ record, ...settling, settled: false, offset: undefined });
+    this.#watchProgress();
     if (!this.#sending) {
       this.#sending = true;
       // Not at once: the records of the same turn of the event loop belong into the same batch.
@@ -86,12 +119,13 @@ export class KafkaShard {
       this.#position = offset + 1;
       const own = this.#own(record);
       deliver(this.shard, offset, own?.record ?? record);
+      if (own !== undefined) this.#progressAt = performance.now();
       own?.resolve();
     }
     this.#position = Math.max(this.#position, next);
     for (const reader of this.#readers) if (reader.offset <= this.#position) reader.resolve();
     this.#missing();
-    if (this.#sent.length === 0) this.#unwatch();
+    if (this.#sent.length + this.#waiting.length === 0) this.#unwatch();
   }
 
   /** Resolves when everything before the offset was read back. @throws LogFault if it was not in time. */
@@ -112,11 +146,7 @@ export class KafkaShard {
   /** Ends writing for good: what is under way is refused with the reason, and so is all that follows. */
   fail(why: Error): void {
     this.#fault ??= why;
-    for (const append of [...this.#sent.splice(0), ...this.#waiting.splice(0)]) {
-      append.settled = true;
-      append.reject(this.#fault);
-    }
-    this.#unwatch();
+    this.#refuse(this.#fault);
     this.#ended.abort();
   }
 
@@ -133,10 +163,7 @@ export class KafkaShard {
   async #send(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#takeBatch();
-      const now = performance.now();
-      for (const append of batch) append.sentAt = now;
       this.#sent.push(...batch);
-      this.#watchOldest();
       try {
         await this.#produce(batch);
       } catch (error) {
@@ -146,7 +173,7 @@ export class KafkaShard {
     this.#sending = false;
   }
 
-  /** Sends until an answer says where the batch is, or its bytes were read back, or writing has ended. */
+  /** Sends until an answer says where the batch is, or its bytes were read back, or it was given up. */
   async #produce(batch: readonly Append[]): Promise<void> {
     for (let pause = firstPauseMs; ; pause = Math.min(2 * pause, longestPauseMs)) {
       const open = batch.filter(({ settled }) => !settled);
@@ -161,7 +188,7 @@ export class KafkaShard {
       } catch (error) {
         if (!(error instanceof KafkaTrouble)) throw error;
         this.#trouble = `${error.message} (${error.code})`;
-        if (!error.retriable) throw this.#unknown();
+        if (!error.retriable) throw new LogFault("unknown", this.#unknown());
       }
       await rest(pause, this.#ended.signal);
     }
@@ -194,17 +221,17 @@ export class KafkaShard {
     this.fail(new LogFault("lost", why));
   }
 
-  #watchOldest(): void {
-    const oldest = this.#sent[0];
-    if (this.#watch !== undefined || oldest === undefined) return;
+  #watchProgress(): void {
     const { giveUpMs } = this.#writing;
-    const left = Math.max(oldest.sentAt + giveUpMs - performance.now(), 1);
-    this.#watch = setTimeout(() => {
-      this.#watch = undefined;
-      const first = this.#sent[0];
-      if (first !== undefined && performance.now() - first.sentAt >= giveUpMs) this.fail(this.#unknown());
-      else this.#watchOldest();
-    }, left);
+    this.#watch ??= setTimeout(
+      () => {
+        this.#watch = undefined;
+        if (performance.now() - this.#progressAt < giveUpMs) return this.#watchProgress();
+        this.#away = new LogFault("away", this.#unknown());
+        this.#refuse(this.#away);
+      },
+      Math.max(this.#progressAt + giveUpMs - performance.now(), 1),
+    );
   }
 
   #unwatch(): void {
@@ -212,9 +239,23 @@ export class KafkaShard {
     this.#watch = undefined;
   }
 
-  #unknown(): LogFault {
+  /** Settles all that is under way. */
+  #refuse(why: Error): void {
+    for (const append of [...this.#sent.splice(0), ...this.#waiting.splice(0)]) {
+      append.settled = true;
+      append.reject(why);
+    }
+    this.#unwatch();
+  }
+
+  #unknown(): string {
     const count = this.#sent.length + this.#waiting.length;
     const about = `shard ${this.shard}: ${count} records were sent to Kafka and did not come back: ${this.#trouble}`;
-    return new LogFault("unknown", `${about}. They may be in the log: start again, which reads it.`);
+    return `${about}. They may be in the log`;
   }
 }
+
+const isClaim = ({ bytes, hash }: StoredRecord): boolean => {
+  const decoded = decode(bytes, hash);
+  return decoded.ok && decoded.record.kind === "claim";
+};

@@ -23,11 +23,18 @@ export interface Log {
   /**
    * Adds a record. Resolves when it is durable and was delivered to the followers. Records of a shard keep the order of
    * the calls. A rejection with LogFault means that the outcome is unknown; with LogRefused, that nothing was written.
+   * After a LogFault that `isAway` the shard takes nothing but a claim.
    */
   append(shard: number, record: StoredRecord): Promise<void>;
 
   /** Delivers every record that becomes durable from now on, whoever wrote it. Returns what ends the delivery. */
   follow(deliver: Deliver): () => void;
+
+  /**
+   * Since when (`performance.now()`) every record of the shard has been delivered as it came; undefined while others'
+   * records would not be heard, so that nobody takes his own deafness for another's silence. Absent: from the start.
+   */
+  hearsSince?(shard: number): number | undefined;
 
   /** Makes everything appended durable, and frees the store. Later calls are refused. */
   close(): Promise<void>;

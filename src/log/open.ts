@@ -99,6 +99,7 @@ export async function openPlacedKafkaLog(
       read: (shard, from) => log.read(shard, from),
       append: (shard, record) => log.append(shard, record),
       follow: (deliver) => log.follow(deliver),
+      hearsSince: (shard) => log.hearsSince?.(shard),
       close,
     };
   } catch (error) {

@@ -29,7 +29,7 @@ export interface Owning<E> {
   readonly parseEvents: (events: readonly unknown[]) => readonly E[];
   /** Read back every own record from its bytes and compare: for tests and simulation. */
   readonly verifyEvents?: boolean;
-  /** Called once when the shard is lost to another owner, halts, or its log fails. */
+  /** Called once when the shard is lost to another owner, is given up, halts, or its log fails. */
   readonly onLost?: (shard: number, why: Error) => void;
 }
 
@@ -50,6 +50,8 @@ export class ShardOwner<E> {
   readonly #inFlight: InFlight<E>[] = [];
   /** End of the chain including what is in flight. */
   #tip = { seq: 0, hash: "", at: 0, term: 0 };
+  /** The highest term that was claimed here: nobody knows what became of a claim that did not come back. */
+  #tried = 0;
   /** Why nothing can be decided; undefined while the shard is ours. */
   #lost: Error | undefined;
 
@@ -76,15 +78,16 @@ export class ShardOwner<E> {
     for (let attempt = 1; ; attempt += 1) {
       if (this.reader.admission.halted !== "") throw this.reader.report();
       const { seq, hash, at, term } = this.reader.admission;
-      this.#tip = { seq, hash, at, term: term + 1 };
+      this.#tried = Math.max(term, this.#tried) + 1;
+      this.#tip = { seq, hash, at, term: this.#tried };
       try {
         await this.#send("claim", `claim:${this.#owning.owner}`, {}, []);
-        this.#lost = undefined;
         return;
       } catch (error) {
         // Overtaken by the old owner's records: again. Another claim won the term: two claimants must not chase each
-        // other.
-        const overtaken = error instanceof ShardLost && this.reader.admission.term === term;
+        // other. Given up, which is why the shard is lost: later.
+        const discarded = error instanceof ShardLost && error !== this.#lost;
+        const overtaken = discarded && this.reader.admission.term === term;
         if (!overtaken || attempt === claimAttempts) throw error;
       }
     }
@@ -124,7 +127,11 @@ export class ShardOwner<E> {
     try {
       const { verdict, why, admitted } = this.reader.take(stored, own);
       if (verdict === "halted") this.lose(this.reader.report());
-      if (admitted !== undefined && own !== undefined) return own.resolve(admitted);
+      if (admitted !== undefined && own !== undefined) {
+        // Not later: the next record may be another's claim already.
+        if (admitted.kind === "claim") this.#lost = undefined;
+        return own.resolve(admitted);
+      }
       own?.reject(new ShardLost(this.reader.shard, why));
       // Somebody else's claim: what of ours is still on its way comes after it and will be fenced.
       if (admitted?.kind === "claim" && this.owned) {
@@ -174,7 +181,9 @@ export class ShardOwner<E> {
     this.#inFlight.push({ stored, decoded, events, resolve, reject });
     this.#tip = { seq: record.seq, hash: stored.hash, at: record.at, term: record.term };
     this.#owning.log.append(record.shard, stored).catch((error: unknown) => {
-      this.lose(error instanceof Error ? error : new LogFault("unknown", String(error)));
+      // What the log does not take now is no reason to end: the shard is anybody's, and may be claimed again.
+      if (error instanceof LogFault && error.isAway) this.lose(new ShardLost(record.shard, error.message));
+      else this.lose(error instanceof Error ? error : new LogFault("unknown", String(error)));
     });
     return promise;
   }

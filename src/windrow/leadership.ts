@@ -27,12 +27,15 @@ export class Leadership {
     world.ownedBy((shard) => journal.owns(shard) && !this.#closed.has(shard));
   }
 
-  /** Counts the shards that were won; what begins now is of this epoch. */
+  /** Counts the attempts to win a shard; what begins now is of this epoch. */
   get epoch(): number {
     return this.#epoch;
   }
 
-  /** @throws ShardLost where the shard was lost since, even if it was won again: that covers nothing begun before. */
+  /**
+   * @throws ShardLost where the shard was lost since, even if it was won again: that covers nothing begun before, not
+   * even a call of this very process whose answer comes now.
+   */
   require(shard: number, epoch: number): void {
     if ((this.#ledSince.get(shard) ?? 0) > epoch) throw new ShardLost(shard, "it was lost meanwhile");
   }
@@ -46,7 +49,11 @@ export class Leadership {
         this.#journal.owns(shard) && (placing || events.every((event) => this.#isPlaced(event, shard))),
     );
     this.#config = config;
-    for (const { shard, events } of decided) await this.#journal.decide({ shard, cause: "configuration", events });
+    for (const { shard, events } of decided) {
+      await this.#journal.decide({ shard, cause: "configuration", events }).catch((error: unknown) => {
+        if (!(error instanceof ShardLost)) throw error; // who leads it next configures it
+      });
+    }
     if (decided.length > 0) this.#changed();
     return decided;
   }
@@ -72,10 +79,11 @@ export class Leadership {
   /** Claims a shard and makes it this instance's. @throws ShardLost where another instance was faster. */
   async lead(shard: number): Promise<void> {
     this.#closed.add(shard); // nothing is started before what the last leader left open is known as such
+    // Before the claim, with which the shard is ours: what was begun before, here too, is the recoverer's business.
+    this.#epoch += 1;
+    this.#ledSince.set(shard, this.#epoch);
     try {
       await this.#journal.claim(shard);
-      this.#epoch += 1;
-      this.#ledSince.set(shard, this.#epoch);
       await this.orphan(shard);
       await this.configure(this.#config);
     } finally {

@@ -19,10 +19,9 @@ export interface Patience {
   readonly tick: number;
   /** Silence after which an owner says that it is there. */
   readonly heartbeat: number;
-  /** Silence of an owner after which its shard may be claimed. */
+  /** Silence of an owner, heard all the while, after which its shard may be claimed. */
   readonly silence: number;
-  /** Time without an acknowledged append, or of a stalled event loop, after which a shard is given up. */
-  readonly append: number;
+  /** Time of a stalled event loop after which a shard is given up. */
   readonly stall: number;
   /** How long calls may go on in a shard that is handed over. */
   readonly handOver: number;
@@ -32,7 +31,6 @@ const usual: Patience = {
   tick: 1000,
   heartbeat: 10_000,
   silence: 30_000,
-  append: 15_000,
   stall: 5000,
   handOver: 20_000,
 };
@@ -52,7 +50,6 @@ export class Ownership {
   readonly #owning: Owning;
   readonly #patience: Patience;
   readonly #monotonic: () => number;
-  /** Last tick, and the last acknowledged record of each led shard. */
   #tickedAt: number;
   readonly #busy = new Set<number>();
 
@@ -93,18 +90,11 @@ export class Ownership {
   }
 
   #keepOne(shard: number, now: number, late: number, wanted: boolean): void {
-    const { engine, logger } = this.#owning;
-    const { seenAt, pending } = engine.journal.standing(shard);
-    const why =
-      late > this.#patience.stall
-        ? `this process stood still for ${Math.round(late / 1000)} s`
-        : pending > 0 && now - seenAt > this.#patience.append
-          ? `nothing was acknowledged for ${Math.round((now - seenAt) / 1000)} s`
-          : undefined;
-    if (why !== undefined) {
-      logger.warn({ shard }, `given up: ${why}`);
-      return engine.journal.abandon(shard, why);
+    const { engine } = this.#owning;
+    if (late > this.#patience.stall) {
+      return engine.journal.abandon(shard, `this process stood still for ${Math.round(late / 1000)} s`);
     }
+    const { seenAt, pending } = engine.journal.standing(shard);
     if (!wanted) this.#work(shard, "handed over", () => engine.leave(shard, this.#patience.handOver));
     else if (now - seenAt > this.#patience.heartbeat && pending === 0) {
       this.#work(shard, undefined, () => engine.journal.decide({ shard, cause: "heartbeat", events: [] }));
@@ -113,8 +103,10 @@ export class Ownership {
 
   #seek(shard: number, now: number): void {
     const { engine } = this.#owning;
-    const { free, seenAt } = engine.journal.standing(shard);
-    if (free || now - seenAt > this.#patience.silence) this.#work(shard, "led", () => engine.lead(shard));
+    const { free, seenAt, hearsSince } = engine.journal.standing(shard);
+    if (hearsSince === undefined) return; // a claim would not be taken either
+    const silence = now - Math.max(seenAt, hearsSince);
+    if (free || silence > this.#patience.silence) this.#work(shard, "led", () => engine.lead(shard));
   }
 
   #work(shard: number, said: string | undefined, act: () => Promise<unknown>): void {
@@ -123,9 +115,10 @@ export class Ownership {
     act()
       .then(() => said && logger.info({ shard }, said))
       .catch((error: unknown) => {
-        // Another instance was faster. What else fails, fails the engine by itself.
-        if (!(error instanceof ShardLost))
-          logger.error({ shard }, error instanceof Error ? error.message : String(error));
+        // Another instance was faster, or the log takes nothing now. What else fails, fails the engine by itself.
+        const why = error instanceof Error ? error.message : String(error);
+        if (error instanceof ShardLost) logger.info({ shard }, why);
+        else logger.error({ shard }, why);
       })
       .finally(() => this.#busy.delete(shard));
   }

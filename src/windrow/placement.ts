@@ -24,7 +24,7 @@ export interface Presence {
 const beat = 2000;
 /** Silence after which an instance does not count any more. */
 const silence = 5 * beat;
-/** A new instance listens before it wants anything. */
+/** A new instance listens before it wants anything, and one that was deaf before it wants another share. */
 const listening = 2 * beat;
 
 export interface Placing {
@@ -39,7 +39,8 @@ export interface Placing {
 
 export class EvenPlacement implements Placement {
   readonly #placing: Placing;
-  readonly #beganAt: number;
+  /** When it began to listen. */
+  #listeningSince: number;
   readonly #heardAt = new Map<string, number>();
   readonly #stop = new AbortController();
   #deaf = false;
@@ -47,7 +48,7 @@ export class EvenPlacement implements Placement {
 
   constructor(placing: Placing) {
     this.#placing = placing;
-    this.#beganAt = placing.monotonic();
+    this.#listeningSince = placing.monotonic();
   }
 
   wanted(): ReadonlySet<number> {
@@ -66,7 +67,7 @@ export class EvenPlacement implements Placement {
     }
   }
 
-  /** One beat: says, hears, and shares anew. Without an answer the share stays as it was. */
+  /** One beat: says, hears, and shares anew. Without an answer, and for a while after that, the share stays. */
   async round(): Promise<void> {
     const { presence, name, shards, monotonic, notice } = this.#placing;
     try {
@@ -77,9 +78,12 @@ export class EvenPlacement implements Placement {
         else this.#heardAt.delete(word.name);
       }
       for (const [other, at] of this.#heardAt) if (now - at > silence) this.#heardAt.delete(other);
-      if (this.#deaf) notice("the other instances are heard again");
+      if (this.#deaf) {
+        notice("the other instances are heard again");
+        this.#listeningSince = now;
+      }
       this.#deaf = false;
-      if (now - this.#beganAt < listening) return;
+      if (now - this.#listeningSince < listening) return;
       const names = [...new Set([...this.#heardAt.keys(), name])].toSorted();
       const share = evenShare(names, shards, chanceOf);
       this.#wanted = new Set([...share].flatMap(([shard, owner]) => (owner === name ? [shard] : [])));
