@@ -21,9 +21,9 @@ export interface Run {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts a program; it ends with the test at the latest. */
-export function start(program: string, args: readonly string[]): Run {
-  const child = spawn(program, args, { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] });
+/** Starts a program, with more variables if given; it ends with the test at the latest. */
+export function start(program: string, args: readonly string[], more: Readonly<Record<string, string>> = {}): Run {
+  const child = spawn(program, args, { cwd: root, env: { ...env, ...more }, stdio: ["ignore", "pipe", "pipe"] });
   const lines: string[] = [];
   let errors = "";
   let wake: () => void = () => undefined;
