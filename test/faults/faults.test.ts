@@ -1,8 +1,8 @@
 /**
  * Several daemons on one log in Kafka, and what breaks around them in earnest: the broker killed or away, an owner that
  * stands still and wakes again, instances that come and go. Afterwards every job is finished, each worker was created
- * once, the log is verified without an anomaly, and every shard is led. (An owner that is killed: ../log/kafkaShared.)
- * It takes some minutes of waiting: `npm run test:faults`.
+ * once, the log is verified without an anomaly, the public topics have all of it in order, and every shard is led. (An
+ * owner that is killed: ../log/kafkaShared.) It takes some minutes of waiting: `npm run test:faults`.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, it } from "vitest";

@@ -19,6 +19,7 @@ import { verifyLog } from "../../src/verify.ts";
 import { type Jars, prepareJars, type Started } from "../broker/jars.ts";
 import { dictionary } from "../differences/site.ts";
 import { placesOf, writeSite } from "../panda/site.ts";
+import { judgePublished } from "../publish/published.ts";
 
 const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const queues = ["Q0", "Q1", "Q2", "Q3"];
@@ -175,9 +176,11 @@ export class Plant {
       expect(kind).toBe("resign");
       expect(at).toBeGreaterThan(mendedAt);
     }
+    const { steps, copies } = await judgePublished(this.address);
     const fell = this.instances.map((each) => `${each.name} led ${each.led()} times and fell ${each.fell} times`);
     const records = `${verification.records} records, ${verification.discarded} discarded`;
-    console.log(`${this.#jobs} jobs, the last ${took} s after the fault; ${records}; ${fell.join(", ")}`);
+    const published = `${steps} steps published with ${copies} copies`;
+    console.log(`${this.#jobs} jobs, the last ${took} s after the fault; ${records}; ${published}; ${fell.join(", ")}`);
   }
 
   /** The last record of each shard: whoever led it gave it up in order. */
