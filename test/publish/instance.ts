@@ -16,10 +16,15 @@ import { configured, start } from "../agents/drive.ts";
 import { type Chapter, chapters } from "../projection/story.ts";
 import { chapterOf } from "./writing.ts";
 
-/** Topics in memory, where `failAfter` more messages arrive before the broker goes away. */
+/**
+ * Topics in memory, where `failAfter` more messages arrive before the broker goes away; where it is mute, no answer
+ * comes.
+ */
 export class Shelf implements Topics {
   readonly events: PublicEvent[] = [];
+  readonly #closed = Promise.withResolvers<never>();
   failAfter = Number.POSITIVE_INFINITY;
+  isMute = false;
   opened = 0;
 
   async open(): Promise<void> {
@@ -27,6 +32,7 @@ export class Shelf implements Topics {
   }
 
   async send(events: readonly PublicEvent[]): Promise<void> {
+    if (this.isMute) return this.#closed.promise;
     const some = events.slice(0, this.failAfter);
     this.failAfter -= some.length;
     this.events.push(...some);
@@ -34,7 +40,10 @@ export class Shelf implements Topics {
     if (some.length < events.length) throw new Error("the broker went away");
   }
 
-  close(): void {}
+  close(): void {
+    this.#closed.promise.catch(() => undefined);
+    this.#closed.reject(new Error("the connection is closed"));
+  }
 }
 
 /** The clock of all instances of a test. */

@@ -3,8 +3,10 @@
  * the order of the log, and what need not be sent or read again is not.
  */
 import { describe, expect, it, vi } from "vitest";
+import { KafkaTrouble } from "../../src/log/kafkaClient.ts";
 import { type MemoryStore, memoryStore, openMemoryLog } from "../../src/log/memory.ts";
 import { placeOf } from "../../src/publish/position.ts";
+import { adviceOn } from "../../src/publish/topics.ts";
 import { configure, instanceOn, live, quiet, Shelf } from "./instance.ts";
 import { seenOf } from "./published.ts";
 import { allOf } from "./writing.ts";
@@ -112,6 +114,25 @@ describe("a publisher", () => {
     }
   });
 
+  it("does not hold up the end of a daemon where the topics do not answer", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const [store, shelf] = [memoryStore(4), new Shelf()];
+      const one = await instanceOn(openMemoryLog(store), shelf);
+      one.publisher.start();
+      await configure(one);
+      shelf.isMute = true;
+      await live(one, [1, 2]);
+      const finished = one.publisher.finish();
+      await vi.advanceTimersByTimeAsync(6_000);
+      await finished;
+      expect(shelf.events).toEqual([]);
+      expect(one.world.published.size).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("hands shards over: the next one sends what the last had not noted, and no step is left out", async () => {
     const [store, shelf] = [memoryStore(4), new Shelf()];
     const a = await instanceOn(openMemoryLog(store), shelf);
@@ -153,4 +174,12 @@ describe("a publisher", () => {
     await b.publisher.finish();
     b.journal.detach();
   });
+});
+
+it("says what an operator does about topics", () => {
+  const advice = (code: string) => adviceOn(new KafkaTrouble(code, "not so", false));
+  expect(advice("TOPIC_AUTHORIZATION_FAILED")).toMatch(/^not so \(TOPIC_AUTH.*The user needs .*publishTopics = False/);
+  expect(advice("MESSAGE_TOO_LARGE")).toMatch(/max\.message\.bytes=2097152/);
+  expect(advice("ECONNREFUSED")).toBe("not so (ECONNREFUSED)");
+  expect(adviceOn(new Error("boom"))).toBe("boom");
 });
