@@ -93,6 +93,22 @@ describe.skipIf(needs !== "")(`windrow events kafka://${needs}`, { timeout: 60_0
     expect([whole.errors(), part.errors()]).toEqual(["", ""]);
   });
 
+  it("begins with what happens from now on, unless it is told otherwise", async () => {
+    const address = freshAddress(broker);
+    const log = await writingOn(address);
+    await write(log, [1], "made");
+    const old = idsOf(await allOf(log.stopped));
+    const run = windrow("events", address, "--follow", "--json");
+    for (let n = 2; run.lines.length === 0; n++) await write(log, [n], "made");
+    const all = idsOf(await allOf(log.stopped));
+    await vi.waitFor(() => expect(idsIn(run).at(-1)).toBe(all.at(-1)), soon);
+    run.kill("SIGINT");
+    expect(await run.ended).toBe(0);
+    const seen = idsIn(run);
+    expect(seen).toEqual(all.slice(-seen.length));
+    expect(seen.filter((id) => old.includes(id))).toEqual([]);
+  });
+
   it("says what is wrong, with its exit code", async () => {
     const address = freshAddress(broker);
     const missing = await windrowDone("events", address, "--follow");
