@@ -32,7 +32,7 @@ function startInstance(dir: string, address: string, name: string): { process: C
 async function shareOn(broker: Broker): Promise<void> {
   const dir = await tempDir();
   const address = freshAddress(broker);
-  const server = await startPandaServer({ dir: join(dir, "server"), sentTimeoutMs: 600_000, adderDelayMs: 10 });
+  const server = await startPandaServer({ dir: join(dir, "server"), sentTimeoutMs: 20_000, adderDelayMs: 10 });
   const finished = () => server.view().jobs.filter((job) => job.jobStatus === "finished").length;
   const jobsFrom = (first: number) =>
     Array.from({ length: 12 }, (_, i) => ({
