@@ -217,9 +217,10 @@ export class Daemon {
   async run(): Promise<void> {
     const { log, engine, owner, server, publisher, logger } = this.#parts;
     const ended = new AbortController();
-    const stop = AbortSignal.any([this.#stopping.signal, ended.signal]);
     const { presence } = log;
-    const sharing = presence ? shareShards({ engine, shards: log.shards, presence, owner, logger }, stop) : undefined;
+    const sharing = presence
+      ? shareShards({ engine, shards: log.shards, presence, owner, logger }, this.#stopping.signal, ended.signal)
+      : undefined;
     publisher?.start();
     try {
       await engine.run(this.#stopping.signal);

@@ -5,6 +5,7 @@
  */
 import type { Logger } from "pino";
 import { ShardLost } from "../log/faults.ts";
+import { rest } from "../log/rest.ts";
 import type { Engine } from "../windrow.ts";
 
 /** Which shards this instance should lead: a hint from outside, for an even share. */
@@ -52,6 +53,7 @@ export class Ownership {
   readonly #monotonic: () => number;
   #tickedAt: number;
   readonly #busy = new Set<number>();
+  #leaving: Promise<void> | undefined;
 
   constructor(owning: Owning) {
     this.#owning = owning;
@@ -60,20 +62,24 @@ export class Ownership {
     this.#tickedAt = this.#monotonic();
   }
 
-  /** Ticks until `stop`, then gives every shard up. */
-  async keep(stop: AbortSignal): Promise<void> {
-    while (!stop.aborted) {
+  /**
+   * Ticks until `ended`. From `stop` on it takes no shard any more; those that it leads stay its own while calls in
+   * them are waited for.
+   */
+  async keep(stop: AbortSignal, ended: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([stop, ended]);
+    while (!ended.aborted) {
+      if (stop.aborted) void this.stop();
       this.tick();
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, this.#patience.tick);
-        const end = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        stop.addEventListener("abort", end, { once: true });
-      });
+      await rest(this.#patience.tick, stop.aborted ? ended : either);
     }
-    await this.#owning.placement.close();
+    await this.stop();
+  }
+
+  /** Wants nothing more, and lets the others know. */
+  stop(): Promise<void> {
+    this.#leaving ??= this.#owning.placement.close();
+    return this.#leaving;
   }
 
   /** One look at every shard. */
@@ -84,8 +90,9 @@ export class Ownership {
     const wanted = this.#owning.placement.wanted();
     for (let shard = 0; shard < this.#owning.shards; shard += 1) {
       if (this.#busy.has(shard)) continue;
-      if (this.#owning.engine.journal.owns(shard)) this.#keepOne(shard, now, late, wanted.has(shard));
-      else if (wanted.has(shard)) this.#seek(shard, now);
+      const isWanted = wanted.has(shard);
+      if (this.#owning.engine.journal.owns(shard)) this.#keepOne(shard, now, late, isWanted);
+      else if (isWanted && !this.#leaving) this.#seek(shard, now);
     }
   }
 
@@ -95,7 +102,7 @@ export class Ownership {
       return engine.journal.abandon(shard, `this process stood still for ${Math.round(late / 1000)} s`);
     }
     const { seenAt, pending } = engine.journal.standing(shard);
-    if (!wanted) this.#work(shard, "handed over", () => engine.leave(shard, this.#patience.handOver));
+    if (!wanted && !this.#leaving) this.#work(shard, "handed over", () => engine.leave(shard, this.#patience.handOver));
     else if (now - seenAt > this.#patience.heartbeat && pending === 0) {
       this.#work(shard, undefined, () => engine.journal.decide({ shard, cause: "heartbeat", events: [] }));
     }

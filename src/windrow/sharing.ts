@@ -17,8 +17,8 @@ export interface Sharing {
   readonly logger: Logger;
 }
 
-/** Leads shards until `stop`. */
-export async function shareShards(sharing: Sharing, stop: AbortSignal): Promise<void> {
+/** Leads shards until `ended`, and takes no more of them from `stop` on. */
+export async function shareShards(sharing: Sharing, stop: AbortSignal, ended: AbortSignal): Promise<void> {
   const { engine, shards, presence, owner, logger } = sharing;
   const placement = new EvenPlacement({
     presence,
@@ -28,6 +28,6 @@ export async function shareShards(sharing: Sharing, stop: AbortSignal): Promise<
     notice: (text) => logger.warn(text),
   });
   const placing = placement.keep();
-  await new Ownership({ engine, shards, placement, logger }).keep(stop);
+  await new Ownership({ engine, shards, placement, logger }).keep(stop, ended);
   await placing;
 }

@@ -32,6 +32,7 @@ class Cluster {
   readonly outside = new Outside();
   readonly nodes: Node[] = [];
   readonly #store = memoryStore(shards);
+  #among: readonly string[] | undefined;
 
   async join(name: string): Promise<Node> {
     const { outside } = this;
@@ -88,8 +89,14 @@ class Cluster {
     });
   }
 
+  /** Only these count as being there. */
+  share(among: readonly string[]): void {
+    this.#among = among;
+  }
+
   #wantedOf(name: string): ReadonlySet<number> {
-    const share = evenShare(this.nodes.map((node) => node.name).toSorted(), shards, chanceOf);
+    const here = this.#among ?? this.nodes.map((node) => node.name).toSorted();
+    const share = evenShare(here, shards, chanceOf);
     return new Set([...share].flatMap(([shard, owner]) => (owner === name ? [shard] : [])));
   }
 }
@@ -143,6 +150,30 @@ describe("several instances", () => {
     await cluster.join("two");
     await cluster.pass(5);
     expect(cluster.led().filter((name) => name === "two")).toHaveLength(2);
+    await cluster.pass(1500);
+    everythingOnce(cluster);
+  });
+
+  it("leave a stopping one what it leads while its calls are waited for", async () => {
+    const cluster = new Cluster();
+    const one = await cluster.join("one");
+    await cluster.join("two");
+    await cluster.pass(3);
+    const led = cluster.led();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    cluster.outside.stuck = { by: "one", method: "submitWorkers", release: promise };
+    while (cluster.outside.waiting === 0) await cluster.pass(1);
+    await one.ownership.stop();
+    cluster.share(["two"]);
+    await cluster.pass(90);
+    expect(cluster.led()).toEqual(led);
+    cluster.outside.stuck = undefined;
+    resolve();
+    await one.engine.idle();
+    await one.engine.journal.resign();
+    await cluster.pass(2);
+    expect(cluster.led()).toEqual(["two", "two", "two", "two"]);
+    cluster.nodes.shift();
     await cluster.pass(1500);
     everythingOnce(cluster);
   });
