@@ -43,40 +43,56 @@ export const startJars: Way = async (dir) => {
 
 /** Makes a broker's files in the directory; or says why there can be none. */
 export async function prepareJars(dir: string): Promise<Jars | string> {
+  const runtime = await findRuntime();
+  if (typeof runtime === "string") return runtime;
+  const [plain = 0, controller = 0, sasl = 0, mutual = 0] = await freePorts(4);
+  const secured = await makeCertificates(dir);
+  const node = { id: 1, dir, plain, controllers: [controller], ...(secured ? { secure: { sasl, mutual } } : {}) };
+  const { answer, start } = await prepareNode(node, runtime);
+  const secure = { sasl: `localhost:${sasl}`, mutual: `localhost:${mutual}`, dir };
+  return { answer: secured ? { ...answer, secure } : answer, start };
+}
+
+/** The same for brokers that are one cluster. Each is there when most of them have been started. */
+export async function prepareCluster(dir: string, count: number): Promise<readonly Jars[] | string> {
+  const runtime = await findRuntime();
+  if (typeof runtime === "string") return runtime;
+  const ports = await freePorts(2 * count);
+  const [plain, controllers] = [ports.slice(0, count), ports.slice(count)];
+  return Promise.all(
+    plain.map((port, i) => {
+      const own = join(dir, `broker${i + 1}`);
+      mkdirSync(own);
+      return prepareNode({ id: i + 1, dir: own, plain: port, controllers }, runtime);
+    }),
+  );
+}
+
+interface Runtime {
+  readonly java: number;
+  readonly classPath: string;
+}
+
+async function findRuntime(): Promise<Runtime | string> {
   const java = await javaVersion();
   if (java < oldestJava)
     return `no Java ${oldestJava} or newer to run Kafka on (\`java -version\` says ${java || "nothing"})`;
   const jars = await cachedJars();
-  if (jars.missing !== undefined) return jars.missing;
-  const [plain = 0, controller = 0, sasl = 0, mutual = 0] = await freePorts(4);
-  const secured = await makeCertificates(dir);
-  writeFileSync(
-    join(dir, "server.properties"),
-    [
-      ...properties(dir, plain, controller, secured ? { sasl, mutual } : undefined),
-      ...(secured ? secureProperties(dir) : []),
-    ].join("\n"),
-  );
+  return jars.missing ?? { java, classPath: `${jars.dir}/*` };
+}
+
+async function prepareNode(node: Node, { java, classPath }: Runtime): Promise<Jars> {
+  const { dir, plain, secure } = node;
+  const settings = join(dir, "server.properties");
+  writeFileSync(settings, [...properties(node), ...(secure ? secureProperties(dir) : [])].join("\n"));
   writeFileSync(join(dir, "log4j2.properties"), logging);
-  const classPath = `${jars.dir}/*`;
   const scram = `SCRAM-SHA-512=[name=${user.name},password=${user.password}]`;
   const quiet = `-Dlog4j2.configurationFile=${join(dir, "log4j2.properties")}`;
-  const settings = join(dir, "server.properties");
+  const small = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", quiet, "-cp", classPath];
   const format = ["format", "-t", clusterId, "-c", settings, "--add-scram", scram];
-  await run("java", ["-XX:TieredStopAtLevel=1", quiet, "-cp", classPath, "kafka.tools.StorageTool", ...format]);
-  const args = [
-    "-Xmx400m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    quiet,
-    "-cp",
-    classPath,
-    "kafka.Kafka",
-    settings,
-  ];
-  const secure = { sasl: `localhost:${sasl}`, mutual: `localhost:${mutual}`, dir };
+  await run("java", [...small, "kafka.tools.StorageTool", ...format]);
   const answer = { brokers: `127.0.0.1:${plain}`, kind: `Apache Kafka ${kafka} from its jars, on Java ${java}` };
-  return { answer: secured ? { ...answer, secure } : answer, start: () => startProcess(args) };
+  return { answer, start: () => startProcess(["-Xmx400m", ...small, "kafka.Kafka", settings]) };
 }
 
 /** Major version of the local Java; 0 where there is none. */
@@ -142,24 +158,32 @@ function startProcess(args: readonly string[]): Promise<Started> {
   });
 }
 
-function properties(
-  dir: string,
-  plain: number,
-  controller: number,
-  secure: { readonly sasl: number; readonly mutual: number } | undefined,
-): readonly string[] {
+/** One process of a cluster. */
+interface Node {
+  readonly id: number;
+  readonly dir: string;
+  /** Port for clients. */
+  readonly plain: number;
+  /** Ports of the controllers in all nodes, by their ids. */
+  readonly controllers: readonly number[];
+  /** Ports of its other listeners. */
+  readonly secure?: { readonly sasl: number; readonly mutual: number };
+}
+
+function properties({ id, dir, plain, controllers, secure }: Node): readonly string[] {
   const open = [`PLAINTEXT://127.0.0.1:${plain}`];
   if (secure) open.push(`SECURE://localhost:${secure.sasl}`, `MUTUAL://localhost:${secure.mutual}`);
+  const copies = Math.min(controllers.length, 3);
   return [
     "process.roles=broker,controller",
-    "node.id=1",
-    `controller.quorum.voters=1@127.0.0.1:${controller}`,
+    `node.id=${id}`,
+    `controller.quorum.voters=${controllers.map((port, i) => `${i + 1}@127.0.0.1:${port}`).join(",")}`,
     "controller.listener.names=CONTROLLER",
-    `listeners=${[...open, `CONTROLLER://127.0.0.1:${controller}`].join(",")}`,
+    `listeners=${[...open, `CONTROLLER://127.0.0.1:${controllers[id - 1]}`].join(",")}`,
     `advertised.listeners=${open.join(",")}`,
     "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL,MUTUAL:SSL",
     `log.dirs=${join(dir, "data")}`,
-    "offsets.topic.replication.factor=1",
+    `offsets.topic.replication.factor=${copies}`,
     "transaction.state.log.replication.factor=1",
     "transaction.state.log.min.isr=1",
     "group.initial.rebalance.delay.ms=0",

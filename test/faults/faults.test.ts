@@ -1,44 +1,38 @@
 /**
- * Several daemons on one log in Kafka, and what breaks around them in earnest: the broker killed or away, an owner that
- * stands still and wakes again, instances that come and go. Afterwards every job is finished, each worker was created
- * once, the log is verified without an anomaly, the public topics have all of it in order, and every shard is led. (An
- * owner that is killed: ../log/kafkaShared.) It takes some minutes of waiting: `npm run test:faults`.
+ * Several daemons on one log in Kafka, and what breaks around them in earnest: brokers killed or away, an owner that
+ * stands still in the middle of a submission and wakes again, instances that come and go. Afterwards every job is
+ * finished, each worker was created once, the log is verified without an anomaly, every step was published, every shard
+ * is led, and no daemon has ended by itself. (An owner that is killed: ../log/kafkaShared.)
+ * The first takes half a minute, the others some minutes: `npm run test:faults`.
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, it } from "vitest";
-import { Plant, whyNoBroker } from "./plant.ts";
+import { onPlant, whyNoBroker } from "./plant.ts";
 
-async function on(work: (plant: Plant) => Promise<void>): Promise<void> {
-  const plant = await Plant.open();
-  try {
-    await work(plant);
-  } finally {
-    await plant.close();
-  }
-}
+const missing = await whyNoBroker();
+const name = "daemons that share a log on Kafka";
 
-const asked = process.env["WINDROW_FAULTS"] !== undefined;
-const missing = asked ? await whyNoBroker() : "some minutes: npm run test:faults";
-const name = `daemons that share a log on Kafka${missing && ` (${missing})`}`;
-
-describe.skipIf(missing !== "").concurrent(name, { timeout: 300_000 }, () => {
-  it("outlive a broker that is killed and started again", () =>
-    on(async (plant) => {
+it.skipIf(missing !== "")(
+  `${name} outlive a broker that is killed and started again under load${missing}`,
+  () =>
+    onPlant({}, async (plant) => {
       plant.start("a");
       plant.start("b");
-      plant.addJobs(32);
+      plant.addJobs(24);
       await plant.until(4, 60);
       await plant.killBroker();
       await plant.restartBroker();
-      plant.addJobs(8);
-      await plant.until(24, 120);
-      await plant.killBroker();
-      await plant.restartBroker();
-      await plant.conclude(150);
-    }));
+      await plant.conclude(100);
+    }),
+  200_000,
+);
 
+const asked = process.env["WINDROW_FAULTS"] !== undefined;
+const skipped = asked ? missing : " (slow ones: npm run test:faults)";
+
+describe.skipIf(skipped !== "").concurrent(`${name}${skipped}`, { timeout: 400_000 }, () => {
   it("come back after a broker that was away for a minute", () =>
-    on(async (plant) => {
+    onPlant({}, async (plant) => {
       plant.start("a");
       plant.start("b");
       plant.addJobs(32);
@@ -49,29 +43,55 @@ describe.skipIf(missing !== "").concurrent(name, { timeout: 300_000 }, () => {
       await plant.conclude(150);
     }));
 
-  it("take over from an owner that stands still for 70 s, which then changes nothing", () =>
-    on(async (plant) => {
-      const a = plant.start("a");
+  it("take over from an owner that stands still for 90 s in the middle of a submission, and submit nothing twice", () =>
+    onPlant({ slow: true }, async (plant) => {
+      plant.start("a");
       plant.start("b");
-      plant.addJobs(32);
+      plant.addJobs(16);
       await plant.until(4, 60);
-      const frozen = a.freeze(70_000);
+      const submission = plant.nextSubmission();
       plant.addJobs(8);
-      await frozen;
+      const { by, call, keys } = await submission;
+      await by.freeze(90_000);
       await plant.conclude(150);
+      await plant.requireFenced(call, keys);
     }));
 
-  it("hand shards over to an instance that comes and goes", () =>
-    on(async (plant) => {
+  it("hand shards over to instances of which one comes or goes every 2 s", () =>
+    onPlant({}, async (plant) => {
       plant.start("a");
       plant.addJobs(16);
       await plant.until(4, 60);
-      for (const [round, signal] of (["SIGTERM", "SIGKILL", "SIGTERM"] as const).entries()) {
-        const guest = plant.start(`guest${round}`);
-        plant.addJobs(8);
-        await pause(12_000);
-        await guest.end(signal);
+      const guests = [];
+      for (let round = 0; round < 30; round += 1) {
+        const oldest = guests.length > 3 || (round % 2 === 1 && guests.length > 2) ? guests.shift() : undefined;
+        if (oldest) await oldest.end(round % 3 === 0 ? "SIGKILL" : "SIGTERM");
+        else guests.push(plant.start(`guest${round}`));
+        if (round % 6 === 0) plant.addJobs(4);
+        await pause(2000);
       }
+      for (const guest of guests) await guest.end("SIGTERM");
+      await plant.conclude(150);
+    }));
+});
+
+describe.skipIf(skipped !== "")(`${name} of three brokers${skipped}`, { timeout: 400_000 }, () => {
+  it("go on without one of them, stop without two, and go on when they are back", () =>
+    onPlant({ brokers: 3 }, async (plant) => {
+      plant.start("a");
+      plant.start("b");
+      plant.addJobs(32);
+      await plant.until(4, 60);
+      await plant.killBroker(0);
+      const beside = plant.goOn("one of three brokers is away", 16, 60);
+      await pause(20_000);
+      await beside;
+      await plant.killBroker(1);
+      await pause(30_000);
+      plant.requireGivenUp();
+      await plant.restartBroker(0);
+      await plant.goOn("a second one was away", 8, 100);
+      await plant.restartBroker(1);
       await plant.conclude(150);
     }));
 });
