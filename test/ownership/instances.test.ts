@@ -1,119 +1,12 @@
 /**
- * Several instances on one log: who leads which shard, what happens when one vanishes or stands still, and that nothing
- * is done twice. The log is in memory, every instance has its own view of it, and time is the test's.
+ * Several instances on one log: who leads which shard, what happens when one vanishes, stands still or hears nothing,
+ * and that nothing is done twice.
  */
-import { pino } from "pino";
 import { describe, expect, it } from "vitest";
-import type { Traits } from "../../src/agents/agent.ts";
 import { chanceOf } from "../../src/agents/chance.ts";
-import type { AgentName } from "../../src/agents/roster.ts";
-import { agents } from "../../src/agents/roster.ts";
-import { instanceSchema } from "../../src/config/sections.ts";
-import { memoryStore, openMemoryLog } from "../../src/log/memory.ts";
-import { evenShare, Ownership } from "../../src/windrow/ownership.ts";
+import { evenShare } from "../../src/windrow/ownership.ts";
 import { EvenPlacement, type Presence, type Word } from "../../src/windrow/placement.ts";
-import { type Engine, openEngine } from "../../src/windrow.ts";
-import { queueConfig } from "../agents/drive.ts";
-import { names, Outside } from "./outside.ts";
-
-const shards = 4;
-const instance = instanceSchema.parse({ master: { harvester_id: "H" }, windrow: { shards } });
-const queues = names.map((name) => queueConfig(name, { ddmEndpointIn: `EP_${name}`, nQueueLimitJob: 5 }));
-
-/** One instance: its engine, its ownership, and whether it is alive. */
-interface Node {
-  readonly name: string;
-  readonly engine: Engine;
-  readonly ownership: Ownership;
-  frozen: boolean;
-}
-
-class Cluster {
-  readonly outside = new Outside();
-  readonly nodes: Node[] = [];
-  readonly #store = memoryStore(shards);
-  #among: readonly string[] | undefined;
-
-  async join(name: string): Promise<Node> {
-    const { outside } = this;
-    const traits: Traits = { methods: ["find", "killWorkers"], repeatable: ["triggerPreparation", "triggerStageOut"] };
-    const engine = await openEngine({
-      log: openMemoryLog(this.#store),
-      plugins: { invoke: (call) => outside.invoke(name, call), traits: () => traits },
-      now: () => outside.now,
-      owner: `${name}:${outside.now}`,
-      config: { instance, queues },
-      lead: [],
-      monotonic: () => outside.now,
-      verifyEvents: true,
-    });
-    const ownership = new Ownership({
-      engine,
-      shards,
-      placement: { wanted: () => this.#wantedOf(name), close: async () => {} },
-      logger: pino({ level: "silent" }),
-      monotonic: () => outside.now,
-    });
-    const node: Node = { name, engine, ownership, frozen: false };
-    this.nodes.push(node);
-    return node;
-  }
-
-  /** A process that is killed writes nothing more, and its silence is all that the others hear. */
-  kill(node: Node): void {
-    node.frozen = true;
-    node.engine.journal.detach();
-    this.nodes.splice(this.nodes.indexOf(node), 1);
-  }
-
-  /** Seconds pass; every instance that runs ticks and does what is due. */
-  async pass(seconds: number): Promise<void> {
-    for (let i = 0; i < seconds; i += 1) {
-      this.outside.now += 1000;
-      for (const node of this.nodes) if (!node.frozen) node.ownership.tick();
-      await settled();
-      for (const node of this.nodes) {
-        if (node.frozen) continue;
-        for (const agent of Object.keys(agents) as AgentName[])
-          await Promise.race([node.engine.cycle(agent), settled()]);
-      }
-      await settled();
-    }
-  }
-
-  led(): (string | undefined)[] {
-    return Array.from({ length: shards }, (_, shard) => {
-      const leaders = this.nodes.filter(({ engine }) => engine.journal.owns(shard));
-      expect(leaders.length).toBeLessThan(2);
-      return leaders[0]?.name;
-    });
-  }
-
-  /** Only these count as being there. */
-  share(among: readonly string[]): void {
-    this.#among = among;
-  }
-
-  #wantedOf(name: string): ReadonlySet<number> {
-    const here = this.#among ?? this.nodes.map((node) => node.name).toSorted();
-    const share = evenShare(here, shards, chanceOf);
-    return new Set([...share].flatMap(([shard, owner]) => (owner === name ? [shard] : [])));
-  }
-}
-
-/** Everything that needs no time has happened. */
-async function settled(): Promise<void> {
-  for (let i = 0; i < 20; i += 1) await new Promise(setImmediate);
-}
-
-const all = names.flatMap((_, i) => Array.from({ length: 4 }, (_, n) => 100 * (i + 1) + n));
-function everythingOnce({ outside, nodes }: Cluster): void {
-  expect([...outside.ended.keys()].toSorted((a, b) => a - b)).toEqual(all);
-  expect(new Set(outside.ended.values())).toEqual(new Set(["finished"]));
-  expect([...outside.submitted.values()].every((n) => n === 1)).toBe(true);
-  expect(outside.submitted.size).toBe(all.length);
-  for (const { engine } of nodes) expect(engine.world.anomalies).toEqual([]);
-}
+import { Cluster, everythingOnce } from "./cluster.ts";
 
 describe("several instances", () => {
   it("share the shards evenly and do every job once", async () => {
@@ -193,6 +86,53 @@ describe("several instances", () => {
     one.frozen = false;
     resolve();
     await cluster.pass(2);
+    await cluster.pass(1500);
+    everythingOnce(cluster);
+  });
+});
+
+describe("an instance whose log is away", () => {
+  it("gives its shards up, leads them again when it is back, and asks after the call that ran all the while", async () => {
+    const cluster = new Cluster();
+    const one = await cluster.join("one");
+    await cluster.pass(3);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    cluster.outside.stuck = { by: "one", method: "submitWorkers", release: promise };
+    while (cluster.outside.waiting === 0) await cluster.pass(1);
+    cluster.outside.stuck = undefined;
+    one.view.leave();
+    await cluster.pass(15);
+    one.view.giveUp();
+    await cluster.pass(5);
+    expect(cluster.led()).toContain(undefined);
+    const tried = one.view.tried.length;
+    await cluster.pass(5);
+    expect(one.view.tried).toHaveLength(tried);
+    await one.view.comeBack();
+    await cluster.pass(2);
+    expect(cluster.led()).toEqual(["one", "one", "one", "one"]);
+    const lives = () => [...one.engine.world.calls.values()].filter(({ ctx }) => ctx.method === "submitWorkers");
+    expect(lives().map(({ state }) => state.life)).toContain("unknownOutcome");
+    const before = lives().map(({ state }) => state.life);
+    resolve();
+    await cluster.pass(1);
+    expect(lives().map(({ state }) => state.life)).toEqual(before);
+    await cluster.pass(1500);
+    everythingOnce(cluster);
+  });
+
+  it("does not take its own deafness for the silence of the others", async () => {
+    const cluster = new Cluster();
+    cluster.greedy = true;
+    await cluster.join("one");
+    await cluster.pass(70);
+    const two = await cluster.join("two");
+    two.view.leave();
+    await cluster.pass(100);
+    expect(two.view.tried).toEqual([]);
+    await two.view.comeBack();
+    await cluster.pass(40);
+    expect(cluster.led()).toEqual(["one", "one", "one", "one"]);
     await cluster.pass(1500);
     everythingOnce(cluster);
   });
