@@ -92,7 +92,7 @@ describe("several instances", () => {
 });
 
 describe("an instance whose log is away", () => {
-  it("gives its shards up, leads them again when it is back, and asks after the call that ran all the while", async () => {
+  it("gives its shards up, leads them again when it is back, and asks after its own call", async () => {
     const cluster = new Cluster();
     const one = await cluster.join("one");
     await cluster.pass(3);
