@@ -6,7 +6,7 @@
  * The first takes half a minute, the others some minutes: `npm run test:faults`.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { onPlant, whyNoBroker } from "./plant.ts";
 
 const missing = await whyNoBroker();
@@ -31,14 +31,20 @@ const asked = process.env["WINDROW_FAULTS"] !== undefined;
 const skipped = asked ? missing : " (slow ones: npm run test:faults)";
 
 describe.skipIf(skipped !== "").concurrent(`${name}${skipped}`, { timeout: 400_000 }, () => {
-  it("come back after a broker that was away for a minute", () =>
+  it("come back after a broker that was away for a minute, but for one that was told to stop meanwhile", () =>
     onPlant({}, async (plant) => {
       plant.start("a");
       plant.start("b");
+      const c = plant.start("c");
       plant.addJobs(32);
       await plant.until(4, 60);
       await plant.killBroker();
-      await pause(60_000);
+      const back = pause(60_000);
+      await pause(5000);
+      const stoppedAt = performance.now();
+      expect(await c.end("SIGTERM"), c.said.slice(-3000)).toBe(0);
+      console.log(`one told to stop without a broker ended after ${Math.round(performance.now() - stoppedAt)} ms`);
+      await back;
       await plant.restartBroker();
       await plant.conclude(150);
     }));

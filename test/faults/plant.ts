@@ -71,14 +71,15 @@ export class Instance {
     frozen.kill("SIGCONT");
   }
 
-  /** Ends it for good. */
-  async end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  /** Ends it for good. Gives its exit code. */
+  async end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
     this.#ending = true;
     const { exitCode, signalCode } = this.#process;
-    if (exitCode !== null || signalCode !== null) return;
+    if (exitCode !== null || signalCode !== null) return exitCode;
     const exited = once(this.#process, "exit");
     this.#process.kill(signal);
     await exited;
+    return this.#process.exitCode;
   }
 
   /** How often it came to lead a shard. */
