@@ -96,7 +96,8 @@ function patch(group: FileGroupContext, patches: readonly FilePatch[]): void {
     if (!file) continue;
     const before = file.status;
     const next: Record<string, unknown> = { ...file };
-    for (const [field, value] of Object.entries(set)) {
+    for (const field in set) {
+      const value = set[field];
       if (value === null) delete next[field];
       else next[field] = value;
     }
@@ -107,6 +108,8 @@ function patch(group: FileGroupContext, patches: readonly FilePatch[]): void {
     count(group, after, 1);
   }
 }
+
+const done = { status: "done" };
 
 /** Changes the context by one step, in place: the projection owns it. */
 export function evolveFileGroup(group: FileGroupContext, { type, event }: Step): void {
@@ -139,7 +142,7 @@ export function evolveFileGroup(group: FileGroupContext, { type, event }: Step):
     case "fileGroup.released":
       return patch(
         group,
-        Object.keys(group.files).map((key) => ({ key, set: { status: "done" } })),
+        Object.keys(group.files).map((key) => ({ key, set: done })),
       );
     case "fileGroup.deletable":
       for (const file of Object.values(group.files)) file.todelete = true;

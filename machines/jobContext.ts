@@ -20,8 +20,8 @@ export interface JobContext {
   resourceType: string | null;
   prodSourceLabel: string | null;
   zipPerMB: number | null;
-  inputs: Fetched["inputs"];
-  outputs: Fetched["outputs"];
+  inputs: readonly Fetched["inputs"][number][];
+  outputs: readonly Fetched["outputs"][number][];
   log: Fetched["log"];
   params: Readonly<Record<string, unknown>>;
   /** Phase of a job with auxiliary inputs: 0 to 4, null for a job without (1.5). */
@@ -29,7 +29,7 @@ export interface JobContext {
   /** The status that counts once the job has ended; null before. */
   verdict: "finished" | "failed" | "cancelled" | "missed" | null;
   /** Attributes for the WMS, pilot-style names. */
-  attributes: Record<string, unknown>;
+  attributes: Readonly<Record<string, unknown>>;
   metaData: unknown;
   /** JSON text of the outputs that were stored (1.8). */
   outputReport: string | null;
@@ -37,9 +37,9 @@ export interface JobContext {
   startAt: number | null;
   endAt: number | null;
   /** Linked workers, in the order of their submission. */
-  workers: number[];
+  workers: readonly number[];
   /** Workers that are being made for it. */
-  boundTo: number[];
+  boundTo: readonly number[];
   /** OneToMany (lifecycle 3.7): how many at a time, how many ever, how many so far, and whether more may follow. */
   nWorkersLimit: number | null;
   maxWorkersInTotal: number | null;
@@ -59,6 +59,10 @@ export interface JobContext {
   report: Look;
 }
 
+/** What a job has nothing of: one for all, since every change makes another. */
+const none = {};
+const nothing: readonly never[] = [];
+
 /** A job before its first event. */
 export const blankJob = (PandaID: number): JobContext => ({
   PandaID,
@@ -71,20 +75,20 @@ export const blankJob = (PandaID: number): JobContext => ({
   resourceType: null,
   prodSourceLabel: null,
   zipPerMB: null,
-  inputs: [],
-  outputs: [],
+  inputs: nothing,
+  outputs: nothing,
   log: null,
-  params: {},
+  params: none,
   aux: null,
   verdict: null,
-  attributes: {},
+  attributes: none,
   metaData: null,
   outputReport: null,
   createdAt: 0,
   startAt: null,
   endAt: null,
-  workers: [],
-  boundTo: [],
+  workers: nothing,
+  boundTo: nothing,
   nWorkersLimit: null,
   maxWorkersInTotal: null,
   nWorkersInTotal: 0,

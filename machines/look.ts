@@ -8,12 +8,14 @@
  * the last try brought no answer. `at` is the epoch ms of the last try, null where there was none.
  */
 export interface Look {
-  at: number | null;
-  how: "now" | "interval" | "trouble";
+  readonly at: number | null;
+  readonly how: "now" | "interval" | "trouble";
 }
 
+/** One for all: an entity has several of them for most of its life. */
+const never: Look = { at: null, how: "now" };
 /** Never tried: due at once, before everything that was tried. */
-export const untried = (): Look => ({ at: null, how: "now" });
+export const untried = (): Look => never;
 /** Due at once, behind what was never tried. */
 export const soon = (at: number): Look => ({ at, how: "now" });
 /** Tried at `at`; next after the activity's interval. */

@@ -26,9 +26,9 @@ export interface WorkerContext {
   /**
    * batchID, queueName, nodeID, computingElement, submissionHost, nativeStatus, nativeExitCode as plug-ins set them.
    */
-  settings: Record<string, string | number>;
-  logFiles: Record<string, string>;
-  attributes: Record<string, unknown>;
+  settings: Readonly<Record<string, string | number>>;
+  logFiles: Readonly<Record<string, string>>;
+  attributes: Readonly<Record<string, unknown>>;
   error: { code: number; diag: string } | null;
   diag: string | null;
   pilotClosed: boolean;
@@ -60,13 +60,16 @@ export interface WorkerContext {
   /** Event ranges were last asked for (4.1). */
   feed: Look;
   /** What the WMS has of each local log file, by its kind. */
-  sentLogs: Record<
-    string,
-    { readonly path: string; readonly from: number; readonly size: number; readonly url: string }
+  sentLogs: Readonly<
+    Record<string, { readonly path: string; readonly from: number; readonly size: number; readonly url: string }>
   >;
   /** Local log files are to be sent; null: nothing before the next update that the WMS takes (3.10). */
   logs: Look | null;
 }
+
+/** What a worker has nothing of: one for all, since every change makes another. */
+const none = {};
+const nobody: readonly number[] = [];
 
 /** A worker before its first event. */
 export const blankWorker = (workerID: number): WorkerContext => ({
@@ -75,7 +78,7 @@ export const blankWorker = (workerID: number): WorkerContext => ({
   key: "",
   batch: "",
   mapType: "",
-  pandaIDs: [],
+  pandaIDs: nobody,
   hasJob: false,
   nCore: null,
   minRamCount: null,
@@ -87,9 +90,9 @@ export const blankWorker = (workerID: number): WorkerContext => ({
   pilotType: null,
   accessPoint: "",
   syncLevel: null,
-  settings: {},
-  logFiles: {},
-  attributes: {},
+  settings: none,
+  logFiles: none,
+  attributes: none,
   error: null,
   diag: null,
   pilotClosed: false,
@@ -106,13 +109,13 @@ export const blankWorker = (workerID: number): WorkerContext => ({
   eventsRequestParams: null,
   eventRanges: null,
   nJobsToRefill: 0,
-  toFeed: [],
+  toFeed: nobody,
   prepare: untried(),
   check: untried(),
   report: untried(),
   kill: untried(),
   sweep: untried(),
   feed: untried(),
-  sentLogs: {},
+  sentLogs: none,
   logs: null,
 });

@@ -13,16 +13,21 @@ type Changes = EventOf<"worker.submitted">["changes"];
 
 function applyChanges(worker: WorkerContext, changes: Changes): void {
   if (!changes) return;
-  const { nCore, startAt, endAt, ...settings } = changes.set ?? {};
-  if (Object.keys(settings).length > 0) worker.settings = { ...worker.settings, ...settings };
-  if (typeof nCore === "number") worker.nCore = nCore;
-  if (typeof startAt === "number") worker.startAt = startAt;
-  if (typeof endAt === "number") worker.endAt = endAt;
+  if (changes.set) applySettings(worker, changes.set);
   if (changes.logFiles) worker.logFiles = { ...worker.logFiles, ...changes.logFiles };
   if (changes.workAttributes) worker.attributes = { ...worker.attributes, ...changes.workAttributes };
   if (changes.pilotError) setPilotError(worker, changes.pilotError);
   if (changes.supplementalError) worker.error = changes.supplementalError;
   if (changes.pilotClosed) worker.pilotClosed = true;
+}
+
+function applySettings(worker: WorkerContext, set: Readonly<Record<string, string | number>>): void {
+  const settings = { ...worker.settings };
+  for (const [name, value] of Object.entries(set)) {
+    if (name !== "nCore" && name !== "startAt" && name !== "endAt") settings[name] = value;
+    else if (typeof value === "number") worker[name] = value;
+  }
+  worker.settings = settings;
 }
 
 /** A worker's error is replaced by a newer one (0.4). */
