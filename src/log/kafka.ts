@@ -149,7 +149,7 @@ function kafkaOf({ brokers, security, requestMs }: KafkaOptions, sockets: Set<So
     ...(security.tls ? { ssl: { ...security.tls } } : {}),
     ...(security.sasl ? { sasl: saslOf(security.sasl) } : {}),
   } satisfies Partial<KafkaConfig>;
-  const kafka = new Kafka({ ...config, brokers: [...brokers], logLevel: 0, logCreator: () => () => undefined });
+  const kafka = new Kafka({ ...config, brokers: inTurn(brokers), logLevel: 0, logCreator: () => () => undefined });
   return { config, kafka, logger: kafka.logger() };
 }
 
@@ -244,17 +244,21 @@ export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter {
 
 /** What is done once, at the opening: each call has connections of its own and leaves none. */
 function administration(options: KafkaOptions): Pick<KafkaClient, "describe" | "create" | "brokers"> {
-  const { topic } = options;
+  const { topic, brokers } = options;
+  /** Asks until one answers, at most as often as there are brokers. */
   async function administer<T>(act: (admin: ReturnType<Kafka["admin"]>) => Promise<T>): Promise<T> {
-    const sockets = new Set<Socket>();
-    const admin = kafkaOf(options, sockets).kafka.admin();
-    try {
-      await admin.connect();
-      return await act(admin);
-    } catch (error) {
-      throw troubleOf(error);
-    } finally {
-      cut(sockets);
+    for (let left = brokers.length - 1; ; left -= 1) {
+      const sockets = new Set<Socket>();
+      const admin = kafkaOf(options, sockets).kafka.admin();
+      try {
+        await admin.connect();
+        return await act(admin);
+      } catch (error) {
+        const trouble = troubleOf(error);
+        if (left === 0 || isAnswer(error) || !trouble.retriable) throw trouble;
+      } finally {
+        cut(sockets);
+      }
     }
   }
   return {

@@ -100,4 +100,18 @@ describe.skipIf(skipped !== "")(`${name} of three brokers${skipped}`, { timeout:
       await plant.restartBroker(1);
       await plant.conclude(150);
     }));
+
+  it("go on beside one that takes connections and answers nothing, and are joined by another meanwhile", () =>
+    onPlant({ brokers: 3 }, async (plant) => {
+      plant.start("a");
+      plant.start("b");
+      plant.addJobs(24);
+      await plant.until(4, 60);
+      const frozen = plant.freezeBroker(0, 40_000);
+      await pause(2000);
+      plant.start("c");
+      await plant.goOn("one of three brokers stands still", 16, 100);
+      await frozen;
+      await plant.conclude(150);
+    }));
 });

@@ -1,10 +1,7 @@
 /**
- * What is broken and judged: brokers of its own, daemons as processes that share a log on them, the local batch system,
- * and a stand-in server that hands out jobs. A daemon that ends by itself is started again, as a service manager does,
- * and counted. It must never signal a process that it has not started.
+ * What is broken and judged: brokers of its own, daemons that share a log on them, the local batch system, and a
+ * stand-in server that hands out jobs. It must never signal a process that it has not started.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,93 +18,12 @@ import { type Jars, prepareCluster, prepareJars, type Started } from "../broker/
 import { dictionary } from "../differences/site.ts";
 import { placesOf, writeSite } from "../panda/site.ts";
 import { judgePublished } from "../publish/published.ts";
+import { Instance } from "./instance.ts";
 import { begunSchema } from "./slowSubmitter.ts";
 
-const main = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 const payload = fileURLToPath(new URL("../panda/fixtures/payload.mjs", import.meta.url));
 const slowSubmitter = fileURLToPath(new URL("./slowSubmitter.ts", import.meta.url));
 const queues = ["Q0", "Q1", "Q2", "Q3"];
-
-/** A daemon, in as many processes one after the other as it takes. */
-export class Instance {
-  readonly name: string;
-  /** Times that it ended by itself. */
-  fell = 0;
-  said = "";
-  readonly #args: readonly string[];
-  #process: ChildProcess;
-  #ending = false;
-
-  constructor(name: string, config: string, address: string) {
-    this.name = name;
-    this.#args = [main, "run", "--config", config, "--log", address, "--instance", name];
-    this.#process = this.#start();
-  }
-
-  #start(): ChildProcess {
-    const child = spawn(process.execPath, this.#args, { stdio: ["ignore", "ignore", "pipe"] });
-    child.stderr?.setEncoding("utf8").on("data", (part: string) => {
-      this.said += part;
-    });
-    child.once("exit", () => {
-      if (this.#ending) return;
-      this.fell += 1;
-      setTimeout(() => {
-        if (!this.#ending) this.#process = this.#start();
-      }, 2000);
-    });
-    return child;
-  }
-
-  get pid(): number | undefined {
-    return this.#process.pid;
-  }
-
-  /** Stops the process and lets it go on after so long. */
-  async freeze(ms: number): Promise<void> {
-    const frozen = this.#process;
-    frozen.kill("SIGSTOP");
-    await pause(ms);
-    frozen.kill("SIGCONT");
-  }
-
-  /** Ends it for good. Gives its exit code. */
-  async end(signal: "SIGTERM" | "SIGKILL"): Promise<number | null> {
-    this.#ending = true;
-    const { exitCode, signalCode } = this.#process;
-    if (exitCode !== null || signalCode !== null) return exitCode;
-    const exited = once(this.#process, "exit");
-    this.#process.kill(signal);
-    await exited;
-    return this.#process.exitCode;
-  }
-
-  /** How often it came to lead a shard. */
-  led(): number {
-    return this.said.match(/"shard":\d+,"msg":"led"/g)?.length ?? 0;
-  }
-}
-
-/** Works on a plant of its own. */
-export async function onPlant(options: PlantOptions, work: (plant: Plant) => Promise<void>): Promise<void> {
-  const plant = await Plant.open(options);
-  try {
-    await work(plant);
-  } finally {
-    await plant.close();
-  }
-}
-
-/** Why there can be no broker to break here, in parentheses; empty where there can. */
-export async function whyNoBroker(): Promise<string> {
-  const dir = mkdtempSync(join(tmpdir(), "windrow-faults-"));
-  try {
-    const jars = await prepareJars(dir);
-    return typeof jars === "string" ? ` (needs a broker: ${jars})` : "";
-  } finally {
-    rmSync(dir, { recursive: true });
-  }
-}
 
 interface PlantOptions {
   /** Each of them keeps a copy of everything. */
@@ -185,6 +101,14 @@ export class Plant {
     if (started) this.#brokers[which] = started;
   }
 
+  /** Stops a broker's process and lets it go on after so long: connections are taken, and nothing is answered. */
+  async freezeBroker(which: number, ms: number): Promise<void> {
+    const { pid } = this.#broker(which);
+    process.kill(pid, "SIGSTOP");
+    await pause(ms);
+    process.kill(pid, "SIGCONT");
+  }
+
   #broker(which: number): Started {
     const broker = this.#brokers[which];
     if (broker === undefined) throw new RangeError(`no broker ${which}`);
@@ -240,10 +164,14 @@ export class Plant {
     for (const { said } of this.instances) expect(said).toMatch(/given up: .*sent to Kafka and did not come back/);
   }
 
+  #requireNoneFell(): void {
+    for (const { name, fell, said } of this.instances) expect(fell, `${name}: ${said.slice(-3000)}`).toBe(0);
+  }
+
   /** Gives more work, waits for all of it, ends the daemons, and looks at everything that must be whole. */
   async conclude(seconds: number): Promise<void> {
     const mendedAt = Date.now();
-    expect(this.instances.map(({ fell }) => fell)).toEqual(this.instances.map(() => 0));
+    this.#requireNoneFell();
     this.addJobs(8);
     await this.until(this.#jobs, seconds);
     const took = ((Date.now() - mendedAt) / 1000).toFixed(0);
@@ -259,7 +187,7 @@ export class Plant {
       expect(at).toBeGreaterThan(mendedAt);
     }
     const { steps, copies } = await judgePublished(this.address);
-    expect(this.instances.map(({ fell }) => fell)).toEqual(this.instances.map(() => 0));
+    this.#requireNoneFell();
     const led = this.instances.map((each) => `${each.name} led ${each.led()} times`);
     const records = `${verification.records} records, ${verification.discarded} discarded`;
     const published = `${steps} steps published with ${copies} copies`;
@@ -291,5 +219,26 @@ export class Plant {
     await this.server.close();
     await Promise.all(this.#brokers.map(({ stop }) => stop()));
     rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+/** Works on a plant of its own. */
+export async function onPlant(options: PlantOptions, work: (plant: Plant) => Promise<void>): Promise<void> {
+  const plant = await Plant.open(options);
+  try {
+    await work(plant);
+  } finally {
+    await plant.close();
+  }
+}
+
+/** Why there can be no broker to break here, in parentheses; empty where there can. */
+export async function whyNoBroker(): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), "windrow-faults-"));
+  try {
+    const jars = await prepareJars(dir);
+    return typeof jars === "string" ? ` (needs a broker: ${jars})` : "";
+  } finally {
+    rmSync(dir, { recursive: true });
   }
 }
