@@ -53,14 +53,21 @@ const isDictionary = (value: unknown): value is Readonly<Record<string, unknown>
 
 function fitsObject(def: z.core.$ZodObjectDef): Fits {
   if (def.catchall?._zod.def.type !== "never" || !isPlain(def)) return never;
-  const shape = Object.entries(def.shape);
-  const fields = new Map(shape.map(([key, schema]) => [key, fitsOf(schema)]));
-  const needed = shape.flatMap(([key, { _zod }]) => (_zod.def.type === "optional" ? [] : [key]));
+  const fields = new Map(
+    Object.entries(def.shape).map(([key, schema]) => {
+      return [key, { fits: fitsOf(schema), needed: schema._zod.def.type === "optional" ? 0 : 1 }];
+    }),
+  );
+  const needed = [...fields.values()].filter((field) => field.needed === 1).length;
   return (value) => {
     if (!isDictionary(value)) return false;
-    for (const key in value) if (!fields.get(key)?.(value[key])) return false;
-    for (const key of needed) if (value[key] === undefined) return false;
-    return true;
+    let found = 0;
+    for (const key in value) {
+      const field = fields.get(key);
+      if (!field?.fits(value[key])) return false;
+      found += field.needed;
+    }
+    return found === needed;
   };
 }
 
