@@ -1,7 +1,8 @@
 /**
- * Kafka through kafkajs 2.2.4, the only file of the log that imports it. The library is used as little as can be: its
- * connections and its encoding, and none of its producer, consumer, groups, transactions or retries, which lose records
- * silently or come to dead ends (reliability 1.2). After a failure the connections are thrown away rather than mended.
+ * Kafka through kafkajs 2.2.4, which only this file, kafkaFetch.ts and kafkaProduce.ts import. The library is used as
+ * little as can be: its connections and its requests, and none of its producer, consumer, groups, transactions or
+ * retries, which lose records silently or come to dead ends (reliability 1.2). After a failure the connections are
+ * thrown away rather than mended.
  * It must never send a batch twice by itself, nor answer from what it merely remembers.
  */
 /// <reference path="./kafkajs.d.ts" />
@@ -10,17 +11,11 @@ import { connect as connectTls } from "node:tls";
 import { type ISocketFactory, Kafka, type KafkaConfig, type SASLOptions } from "kafkajs";
 import Cluster from "kafkajs/src/cluster/index.js";
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
-import {
-  type KafkaClient,
-  KafkaTrouble,
-  type KafkaWriter,
-  type Message,
-  type Position,
-  type TopicPlan,
-} from "./kafkaClient.ts";
+import { type KafkaClient, KafkaTrouble, type KafkaWriter, type Position, type TopicPlan } from "./kafkaClient.ts";
 import { fetchFrom } from "./kafkaFetch.ts";
 import { endsOf, leaderOf, leadersOf } from "./kafkaLeaders.ts";
 import { messageOf } from "./kafkaMessage.ts";
+import { type Producing, produceTo } from "./kafkaProduce.ts";
 import type { KafkaSecurity, Sasl } from "./kafkaSettings.ts";
 import { isAnswer, troubleOf } from "./kafkaTrouble.ts";
 
@@ -201,13 +196,9 @@ export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter {
     return fetchFrom(broker, { topic, positions, waitMs, requestMs: options.requestMs });
   }
 
-  /** Gives the offset of the first message of the first batch. */
-  async function produce(cluster: Cluster, leader: number, batches: Iterable<readonly [number, readonly Message[]]>) {
+  async function produce(cluster: Cluster, leader: number, batches: Producing["batches"]) {
     const broker = await cluster.findBroker({ nodeId: leader });
-    const partitions = Array.from(batches, ([partition, messages]) => ({ partition, firstSequence: 0, messages }));
-    const timeout = Math.ceil(options.requestMs * 0.8);
-    const { topics } = await broker.produce({ acks: -1, timeout, topicData: [{ topic, partitions }] });
-    return Number(topics[0]?.partitions[0]?.baseOffset);
+    return produceTo(broker, { topic, batches, requestMs: options.requestMs });
   }
 
   return {

@@ -41,9 +41,9 @@ export interface TopicPlan {
 
 /** A message as it is written. */
 export interface Message {
-  readonly key: Buffer | null;
-  readonly value: Buffer;
-  readonly headers: Readonly<Record<string, Buffer>>;
+  readonly key: string | null;
+  readonly value: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface KafkaClient {

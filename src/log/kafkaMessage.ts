@@ -10,8 +10,7 @@ export const hashHeader = "hash";
 
 /** The message of a record. */
 export function messageOf({ bytes, hash }: StoredRecord): Message {
-  const value = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { key: null, value, headers: { [hashHeader]: Buffer.from(hash) } };
+  return { key: null, value: bytes, headers: { [hashHeader]: hash } };
 }
 
 /** A message as it was read. */

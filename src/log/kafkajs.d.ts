@@ -1,7 +1,7 @@
 /**
- * Types of the inner modules of kafkajs 2.2.4 that src/log/kafka.ts and kafkaFetch.ts use. The library's public
- * consumer reads through a group only; its cluster and broker classes fetch by offset, which is all that a log needs.
- * The version is pinned exactly, so these never move.
+ * Types of the inner modules of kafkajs 2.2.4 that src/log/kafka.ts, kafkaFetch.ts and kafkaProduce.ts use. The
+ * library's public consumer reads through a group only; its cluster and broker classes fetch by offset, which is all
+ * that a log needs. The version is pinned exactly, so these never move.
  */
 
 declare module "kafkajs/src/cluster/index.js" {
@@ -19,22 +19,6 @@ declare module "kafkajs/src/cluster/index.js" {
         requestTimeout: number;
       }): Promise<T>;
     };
-    produce(request: {
-      acks: number;
-      timeout: number;
-      topicData: {
-        topic: string;
-        partitions: {
-          partition: number;
-          firstSequence: number;
-          messages: readonly {
-            readonly key: Buffer | null;
-            readonly value: Buffer;
-            readonly headers: Readonly<Record<string, Buffer>>;
-          }[];
-        }[];
-      }[];
-    }): Promise<{ topics: { partitions: { partition: number; baseOffset: string }[] }[] }>;
   }
 
   export default class Cluster {
@@ -71,6 +55,39 @@ declare module "kafkajs/src/protocol/decoder.js" {
     readArray<T>(reader: () => T): T[];
     forward(bytes: number): void;
   }
+}
+
+declare module "kafkajs/src/protocol/encoder.js" {
+  export default class Encoder {
+    readonly buffer: Buffer;
+    /** Room for so many bytes at first. */
+    constructor(initialSize?: number);
+    writeInt16(value: number): this;
+    writeInt32(value: number): this;
+    writeString(value: string | null): this;
+    /** With their length before them. */
+    writeBytes(value: Buffer): this;
+  }
+}
+
+declare module "kafkajs/src/protocol/requests/produce/index.js" {
+  interface Question {
+    acks: number;
+    timeout: number;
+    topicData: readonly unknown[];
+  }
+  interface Answer {
+    readonly topics: readonly { partitions: readonly { partition: number; baseOffset: string }[] }[];
+  }
+  interface Definition {
+    protocol(of: { version: number }): (question: Question) => {
+      readonly request: object;
+      /** `parse` gives the answer back, or throws the first error in it. */
+      readonly response: { decode(bytes: Buffer): Promise<Answer>; parse(answer: Answer): Promise<Answer> };
+    };
+  }
+  const definition: Definition;
+  export default definition;
 }
 
 declare module "kafkajs/src/protocol/requests/fetch/index.js" {
@@ -111,13 +128,19 @@ declare module "kafkajs/src/protocol/recordBatch/v0/index.js" {
     readonly buffer: Buffer;
   }
   export function RecordBatch(batch: {
-    firstOffset: number;
+    firstOffset?: number;
+    firstTimestamp?: number;
+    maxTimestamp?: number;
     lastOffsetDelta: number;
     records: readonly unknown[];
-    compression: number;
+    compression?: number;
   }): Promise<Encoded>;
 }
 
 declare module "kafkajs/src/protocol/recordBatch/record/v0/index.js" {
   export default function encodeRecord(record: Readonly<Record<string, unknown>>): unknown;
+}
+
+declare module "kafkajs/src/protocol/recordBatch/crc32C/index.js" {
+  export default function crc32C(bytes: Buffer): number;
 }

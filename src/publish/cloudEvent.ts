@@ -107,12 +107,18 @@ export interface KafkaMessage {
 
 /** The CloudEvent as a message of `<prefix>.jobs`, `<prefix>.file-groups` or `<prefix>.workers`. */
 export function kafkaMessageOf(event: PublicEvent, prefix: string): KafkaMessage {
-  const { data, datacontenttype, ...attributes } = event;
-  const headers = Object.entries(attributes).map(([name, value]) => [`ce_${name}`, value]);
   return {
-    topic: `${prefix}.${topics[data.kind]}`,
+    topic: `${prefix}.${topics[event.data.kind]}`,
     key: event.subject,
-    value: JSON.stringify(data),
-    headers: { ...Object.fromEntries(headers), "content-type": datacontenttype },
+    value: JSON.stringify(event.data),
+    headers: {
+      ce_specversion: event.specversion,
+      ce_id: event.id,
+      ce_source: event.source,
+      ce_type: event.type,
+      ce_subject: event.subject,
+      ce_time: event.time,
+      "content-type": event.datacontenttype,
+    },
   };
 }

@@ -115,7 +115,7 @@ function batchesOf(
   for (const event of events.slice(from)) {
     if (bytes >= batchBytes) break;
     const { key, value, headers } = kafkaMessageOf(event, prefix);
-    const message = { key: Buffer.from(key), value: Buffer.from(value), headers: buffersOf(headers) };
+    const message = { key, value: Buffer.from(value), headers };
     const { kind } = event.data;
     const ofKind = batches.get(kind) ?? new Map<number, Message[]>();
     batches.set(kind, ofKind);
@@ -128,9 +128,6 @@ function batchesOf(
   }
   return { batches, count };
 }
-
-const buffersOf = (headers: Readonly<Record<string, string>>): Record<string, Buffer> =>
-  Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text)]));
 
 /** What went wrong with topics, and what an operator does about it. */
 export function adviceOn(error: unknown): string {

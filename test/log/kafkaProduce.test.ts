@@ -1,0 +1,44 @@
+/**
+ * What a real broker makes of requests with the log's own batches: each message is there, and what it refuses is said.
+ */
+import { expect, it } from "vitest";
+import { connectKafka } from "../../src/log/kafka.ts";
+import type { Message } from "../../src/log/kafkaClient.ts";
+import { noSecurity, parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
+
+const answer = await theBroker();
+const needs = "none" in answer ? ` (needs a broker: ${answer.none})` : "";
+const broker = answer as Broker;
+
+const messageOf = (length: number): Message => {
+  return { key: "k", value: Buffer.alloc(length, length), headers: { hash: `${length}` } };
+};
+
+it.skipIf(needs !== "")(`a broker takes what fits, and names its refusal of what does not${needs}`, async () => {
+  const { brokers, prefix } = parseKafkaAddress(freshAddress(broker));
+  const writer = connectKafka({ brokers, topic: `${prefix}.t`, security: noSecurity, requestMs: 5000 });
+  try {
+    await writer.create({ partitions: 2, replication: 1, config: { "max.message.bytes": "1000" } });
+    await writer.write(new Map([0, 1].map((partition) => [partition, [messageOf(1), messageOf(2)]])));
+    const both = new Map([0, 1].map((partition) => [partition, [messageOf(partition === 0 ? 3 : 2000)]]));
+    await expect(writer.write(both)).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE", retriable: false });
+    // The other partition's part of the same request was taken all the same.
+    expect(await writer.ends([0, 1])).toEqual(
+      new Map([
+        [0, { start: 0, end: 3 }],
+        [1, { start: 0, end: 2 }],
+      ]),
+    );
+    const offset = await writer.produce(1, [{ bytes: Buffer.from("x"), hash: "of x" }]);
+    expect(offset).toBe(2);
+    const { records } = await writer.read({ partition: 1, offset: 0 });
+    expect(records.map(({ record }) => [record.bytes.length, record.hash])).toEqual([
+      [1, "1"],
+      [2, "2"],
+      [1, "of x"],
+    ]);
+  } finally {
+    writer.close();
+  }
+});
