@@ -6,7 +6,7 @@
  * The first takes half a minute, the others some minutes: `npm run test:faults`.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { onPlant, whyNoBroker } from "./plant.ts";
 
 const missing = await whyNoBroker();
@@ -38,6 +38,7 @@ describe.skipIf(skipped !== "").concurrent(`${name}${skipped}`, { timeout: 400_0
       const c = plant.start("c");
       plant.addJobs(32);
       await plant.until(4, 60);
+      await vi.waitFor(() => expect(c.led()).toBeGreaterThan(0), { timeout: 60_000, interval: 50 });
       await plant.killBroker();
       const back = pause(60_000);
       await pause(5000);
