@@ -16,10 +16,23 @@ export class PositionRefused extends Error {
 /** Behind every step of a record. */
 export const wholeRecord = (seq: number): Point => ({ seq, index: Number.POSITIVE_INFINITY, step: 0 });
 
+const zero = "0".charCodeAt(0);
+
 /** Shard and place of a step's position, `shard/seq/index/step`. */
 export function placeOf(position: string): { readonly shard: number; readonly point: Point } {
-  const [shard = 0, seq = 0, index = 0, step = 0] = position.split("/").map(Number);
-  return { shard, point: { seq, index, step } };
+  let at = 0;
+  // Each step passes here several times, so nothing is made on the way.
+  const next = (): number => {
+    let number = 0;
+    for (; at < position.length; at += 1) {
+      const digit = position.charCodeAt(at) - zero;
+      if (digit < 0) break;
+      number = 10 * number + digit;
+    }
+    at += 1;
+    return number;
+  };
+  return { shard: next(), point: { seq: next(), index: next(), step: next() } };
 }
 
 /** First letters of every position: a time never begins so, and another format will have another number. */

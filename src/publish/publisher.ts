@@ -33,7 +33,7 @@ const usualNoteMs = 5000;
 /** How often is looked for shards that were won and have steps which nobody has sent. */
 const lookMs = 1000;
 /** Events that are sent together at most. */
-const roundEvents = 1000;
+const roundEvents = 10_000;
 const firstPauseMs = 500;
 const longestPauseMs = 30_000;
 /** How long the end of a daemon waits for the topics. */
@@ -55,6 +55,8 @@ export class Publisher {
 
   /** Publishes from now on. */
   start(): void {
+    // Before the topics are open: what the engine does meanwhile need not be read from the log.
+    this.#publishing.source.feed.start();
     this.#running = this.#run();
   }
 
@@ -120,13 +122,14 @@ export class Publisher {
     }, lookMs);
     const from = { kind: "position", points: this.#placesOf(led) } as const;
     const stream = new EventStream(source, { from, follow, signal: AbortSignal.any([signal, again.signal]) });
+    const send = async (round: readonly PublicEvent[]): Promise<void> => {
+      for (const shard of led) if (!engine.journal.owns(shard)) led.delete(shard);
+      const own = round.filter(({ id }) => led.has(placeOf(id).shard));
+      if (own.length > 0) await topics.send(own);
+      this.#acknowledged(own);
+    };
     try {
-      for await (const round of roundsOf(stream.events())) {
-        for (const shard of led) if (!engine.journal.owns(shard)) led.delete(shard);
-        const own = round.filter(({ id }) => led.has(placeOf(id).shard));
-        if (own.length > 0) await topics.send(own);
-        this.#acknowledged(own);
-      }
+      await inRounds(stream.events(), send);
     } finally {
       clearInterval(look);
       again.abort();
@@ -211,22 +214,34 @@ export function publisherOf(
   return new Publisher({ ...parts, source: own, topics: publicTopics(kafka, shards) });
 }
 
-/** What has come while the last round was under way, without waiting for more. */
-async function* roundsOf(events: AsyncGenerator<PublicEvent>): AsyncGenerator<readonly PublicEvent[]> {
-  let next = events.next();
-  for (let isOver = false; !isOver; ) {
-    const round: PublicEvent[] = [];
-    let pause: Promise<undefined> | undefined;
-    while (round.length < roundEvents) {
-      const result = pause === undefined ? await next : await Promise.race([next, pause]);
-      if (result === undefined) break;
-      isOver = result.done === true;
-      if (result.done) break;
-      round.push(result.value);
-      pause ??= new Promise((resolve) => setImmediate(resolve, undefined));
-      next = events.next();
-      next.catch(() => undefined); // it is awaited in its turn, or not any more
+/** Sends one round after the other: what has come, or was read, while the last was under way. */
+async function inRounds(
+  events: AsyncGenerator<PublicEvent>,
+  send: (round: readonly PublicEvent[]) => Promise<void>,
+): Promise<void> {
+  let sending = Promise.resolve();
+  try {
+    let next = events.next();
+    for (let isOver = false; !isOver; ) {
+      const round: PublicEvent[] = [];
+      let sent: Promise<undefined> | undefined;
+      while (round.length < roundEvents) {
+        // Also where nothing more comes, it must be heard that sending failed.
+        const result = await Promise.race(sent ? [next, sent] : [next, sending.then(() => next)]);
+        if (result === undefined) break;
+        isOver = result.done === true;
+        if (result.done) break;
+        round.push(result.value);
+        sent ??= sending.then(() => new Promise((resolve) => setImmediate(resolve, undefined)));
+        next = events.next();
+        next.catch(() => undefined); // it is awaited in its turn, or not any more
+      }
+      await sending;
+      if (round.length > 0) sending = send(round);
+      sending.catch(() => undefined); // it is awaited before the next
     }
-    if (round.length > 0) yield round;
+  } finally {
+    // Nothing may be under way when another stream begins.
+    await sending;
   }
 }

@@ -30,10 +30,11 @@ export interface Topics {
 const requestMs = 5000;
 const giveUpMs = 15_000;
 /**
- * A batch is closed when it has so many bytes. With one more event, which has no more than a record of the journal
- * (512 KiB), it is still below what a topic must take.
+ * No event more is sent together with others when those of its partition, or all, have so many bytes. With one more,
+ * which has no more than a record of the journal (512 KiB), a partition's are still below what a topic must take.
  */
-const batchBytes = 384 << 10;
+const partitionBytes = 384 << 10;
+const sendBytes = 8 << 20;
 /** Kafka's usual limit is 12 bytes more. */
 const leastMessageBytes = 1 << 20;
 /** What Windrow gives the topics that it makes. */
@@ -104,27 +105,31 @@ export function publicTopics({ address, security }: KafkaPlace, shards: number):
 /** Messages by partition. */
 type Batches = ReadonlyMap<number, readonly Message[]>;
 
-/** The next events, as many as a batch takes. */
+/** The next events, as many as are sent together. */
 function batchesOf(
   events: readonly PublicEvent[],
   from: number,
   prefix: string,
 ): { readonly batches: ReadonlyMap<PublicKind, Batches>; readonly count: number } {
   const batches = new Map<PublicKind, Map<number, Message[]>>();
+  const sizes = new Map<Message[], number>();
   let [count, bytes] = [0, 0];
   for (const event of events.slice(from)) {
-    if (bytes >= batchBytes) break;
-    const { key, value, headers } = kafkaMessageOf(event, prefix);
-    const message = { key, value: Buffer.from(value), headers };
     const { kind } = event.data;
     const ofKind = batches.get(kind) ?? new Map<number, Message[]>();
     batches.set(kind, ofKind);
     const { shard } = placeOf(event.id);
     const ofShard = ofKind.get(shard) ?? [];
+    const size = sizes.get(ofShard) ?? 0;
+    if (size >= partitionBytes || bytes >= sendBytes) break;
     ofKind.set(shard, ofShard);
-    ofShard.push(message);
+    const { key, value: text, headers } = kafkaMessageOf(event, prefix);
+    const value = Buffer.from(text);
+    ofShard.push({ key, value, headers });
+    const taken = value.length + 2 * key.length + frameBytes;
+    sizes.set(ofShard, size + taken);
+    bytes += taken;
     count += 1;
-    bytes += message.value.length + 2 * message.key.length + frameBytes;
   }
   return { batches, count };
 }

@@ -1,8 +1,10 @@
 /**
  * Benchmark `kafka-lifecycle`: whole lives with plug-ins that answer at once, of eight queues in as many shards of a
- * log on Kafka, led by one instance.
+ * log on Kafka, led by one instance, which brings every step to the public topics as a daemon does.
  */
 import { openKafkaLog } from "../../src/log/kafkaLog.ts";
+import { noSecurity, parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import { publicTopics } from "../../src/publish/topics.ts";
 import { addressOf, withBroker } from "./broker.ts";
 import type { Figure } from "./figure.ts";
 import { liveOn } from "./lifecycle.ts";
@@ -14,7 +16,9 @@ const shards = 8;
 /** 10,000 whole lives. */
 export function benchKafkaLifecycle(jobs = 10_000): Promise<Figure | string> {
   return withBroker(async (brokers) => {
-    const { perSecond } = await liveOn(await openKafkaLog(addressOf(brokers), { shards }), jobs, shards);
+    const address = addressOf(brokers);
+    const topics = publicTopics({ address: parseKafkaAddress(address), security: noSecurity }, shards);
+    const { perSecond } = await liveOn(await openKafkaLog(address, { shards }), jobs, shards, topics);
     return { name: "kafka-lifecycle", value: perSecond, unit: "jobs/s", limit: 1, ratio: perSecond / promised };
   });
 }

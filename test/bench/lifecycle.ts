@@ -6,8 +6,12 @@ import { ConfiguredPlugins } from "../../src/calls.ts";
 import { queueSchema } from "../../src/config/schema.ts";
 import { instanceSchema } from "../../src/config/sections.ts";
 import type { Log } from "../../src/log/log.ts";
+import { rest } from "../../src/log/rest.ts";
 import { openSqliteLog } from "../../src/log/sqlite.ts";
 import type { PluginDefinition } from "../../src/plugins/load.ts";
+import { Feed } from "../../src/publish/feed.ts";
+import { Publisher } from "../../src/publish/publisher.ts";
+import type { Topics } from "../../src/publish/topics.ts";
 import { openEngine } from "../../src/windrow.ts";
 import { type Figure, inTemporary } from "./figure.ts";
 
@@ -65,6 +69,9 @@ const job = {
   ddmEndPointOut: "BENCH_OUT,BENCH_OUT",
 };
 
+/** How long the topics may take for all. */
+const giveUpMs = 300_000;
+
 /** What one run of so many jobs took. */
 export interface Lives {
   readonly perSecond: number;
@@ -79,8 +86,11 @@ export async function liveThrough(dir: string, jobs: number): Promise<Lives> {
   return liveOn(await openSqliteLog(dir, { shards: 4 }), jobs);
 }
 
-/** Leads `jobs` jobs of so many queues, which are in shards of their own, through their whole lives on a new log. */
-export async function liveOn(log: Log, jobs: number, queues = 1): Promise<Lives> {
+/**
+ * Leads `jobs` jobs of so many queues, which are in shards of their own, through their whole lives on a new log. Where
+ * there are topics, it is over when every step is acknowledged there.
+ */
+export async function liveOn(log: Log, jobs: number, queues = 1, topics?: Topics): Promise<Lives> {
   const instance = instanceOf(log.shards);
   const config = { instance, queues: Array.from({ length: queues }, (_, n) => queueOf(n + 1, log.shards)) };
   const byName = new Map(config.queues.map((queue) => [queue.queueName, queue]));
@@ -93,24 +103,37 @@ export async function liveOn(log: Log, jobs: number, queues = 1): Promise<Lives>
   });
   const stop = new AbortController();
   let closed = 0;
+  const feed: Feed = new Feed({ world: () => engine.world, cursors: () => engine.journal.cursors() });
   const engine = await openEngine({
     log,
     plugins,
     now: Date.now,
     owner: "bench:1",
     config,
-    watch: ({ kind, step }) => {
+    watch: (transition) => {
+      feed.push(transition);
+      const { kind, step } = transition;
       if (kind === "job" && step.type === "job.closed" && ++closed === jobs) stop.abort();
     },
   });
+  const logger = { info: console.error, warn: console.error };
+  const publisher = topics && new Publisher({ source: { log, feed }, topics, engine, logger, noteMs: 200 });
+  await topics?.open(); // they are there already at every start but the first
   const began = performance.now();
+  publisher?.start();
   await engine.run(stop.signal);
+  const late = () => [...engine.world.lastSteps.keys()].filter((shard) => topics && engine.world.isUnpublished(shard));
+  while (late().length > 0) {
+    if (performance.now() - began > giveUpMs) throw new Error(`the topics lack steps of shards ${late().join(", ")}`);
+    await rest(20, new AbortController().signal);
+  }
   const seconds = (performance.now() - began) / 1000;
   const { records, bytes } = engine.journal.counts();
   if (engine.world.anomalyCount > 0)
     throw new Error(`anomalies: ${JSON.stringify(engine.world.anomalies.slice(0, 3))}`);
   const done = engine.world.jobLives.get("done") ?? 0;
   if (done !== jobs) throw new Error(`${done} of ${jobs} jobs are done`);
+  await publisher?.finish();
   await engine.journal.resign();
   return { perSecond: jobs / seconds, records, bytes };
 }

@@ -7,6 +7,7 @@ import { KafkaTrouble } from "../../src/log/kafkaClient.ts";
 import { type MemoryStore, memoryStore, openMemoryLog } from "../../src/log/memory.ts";
 import { placeOf } from "../../src/publish/position.ts";
 import { adviceOn } from "../../src/publish/topics.ts";
+import { fetched } from "../agents/drive.ts";
 import { configure, instanceOn, live, quiet, Shelf } from "./instance.ts";
 import { seenOf } from "./published.ts";
 import { allOf } from "./writing.ts";
@@ -84,6 +85,25 @@ describe("a publisher", () => {
     expect([first, third]).toEqual([0, second]);
     expect(second).toBeGreaterThan(40);
     expect(fourth).toBeGreaterThan(third ?? 0);
+  });
+
+  it("sends again what failed where nothing more happens", async () => {
+    const [store, shelf] = [memoryStore(4), new Shelf()];
+    const one = await instanceOn(openMemoryLog(store), shelf);
+    one.publisher.start();
+    await configure(one);
+    await live(one, [1, 2]);
+    await quiet(one);
+    const send = vi.spyOn(shelf, "send");
+    shelf.isMute = true;
+    await one.decide(1, [fetched(3, { queue: "A" })]);
+    await vi.waitFor(() => expect(send).toHaveBeenCalledOnce());
+    shelf.isMute = false;
+    shelf.close(); // what is under way fails
+    await quiet(one);
+    await judge(store, shelf);
+    await one.publisher.finish();
+    expect(one.said.length).toBe(2);
   });
 
   it("says once that topics fail, sends again what may not be there, and says once that they work", async () => {
