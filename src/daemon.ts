@@ -14,7 +14,7 @@ import { type LoadedConfig, loadConfig } from "./config/load.ts";
 import type { Configuration } from "./configure.ts";
 import { type Frozen, freeze } from "./frozen.ts";
 import { LogRefused } from "./log/faults.ts";
-import { isKafkaAddress, parseKafkaAddress } from "./log/kafkaSettings.ts";
+import { isKafkaAddress, parseKafkaAddress } from "./log/kafka/settings.ts";
 import { openPlacedKafkaLog, type PlacedLog } from "./log/open.ts";
 import { besideKafka } from "./log/place.ts";
 import { fetchSnapshot, findSnapshot, type Snapshot, writeSnapshot } from "./log/snapshot.ts";

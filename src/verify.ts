@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { parseEvents, type WindrowEvent } from "../events/events.ts";
 import { canonical, type Frozen, freeze } from "./frozen.ts";
-import { isKafkaAddress } from "./log/kafkaSettings.ts";
+import { isKafkaAddress } from "./log/kafka/settings.ts";
 import type { Log } from "./log/log.ts";
 import { openLogToRead } from "./log/open.ts";
 import { type Cursors, countAll, ShardReader } from "./log/replay.ts";

@@ -3,7 +3,7 @@ import { relative, resolve } from "node:path";
 import { stderr } from "node:process";
 import { Command, InvalidArgumentError } from "commander";
 import { type DemoResult, runDemo } from "../demo/demo.ts";
-import { isKafkaAddress, parseKafkaAddress } from "../log/kafkaSettings.ts";
+import { isKafkaAddress, parseKafkaAddress } from "../log/kafka/settings.ts";
 import { acting, exitCodes, print, printJson, style, table } from "./output.ts";
 import { verificationText } from "./verify.ts";
 

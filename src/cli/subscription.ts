@@ -9,7 +9,7 @@ import { EventSourceParserStream } from "eventsource-parser/stream";
 import { Agent, request } from "undici";
 import { z } from "zod";
 import { type LogHalted, LogRefused } from "../log/faults.ts";
-import { isKafkaAddress } from "../log/kafkaSettings.ts";
+import { isKafkaAddress } from "../log/kafka/settings.ts";
 import type { Log } from "../log/log.ts";
 import { openKafkaLogToFollow, openLogToRead } from "../log/open.ts";
 import { openSqliteLogReadOnly } from "../log/sqlite.ts";

@@ -1,6 +1,6 @@
 /** `windrow verify DIR`: is the log whole, and does replaying it give what the snapshot says? */
 import { Command } from "commander";
-import { isKafkaAddress } from "../log/kafkaSettings.ts";
+import { isKafkaAddress } from "../log/kafka/settings.ts";
 import { type Verification, verifyLog } from "../verify.ts";
 import { acting, exitCodes, print, printJson } from "./output.ts";
 import { progressLine } from "./progress.ts";

@@ -5,7 +5,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { parseKafkaAddress } from "../log/kafkaSettings.ts";
+import { parseKafkaAddress } from "../log/kafka/settings.ts";
 import { besideKafka } from "../log/place.ts";
 import { type Verification, verifyLog } from "../verify.ts";
 import { demoJobs } from "./jobs.ts";

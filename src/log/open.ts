@@ -5,9 +5,9 @@
  */
 
 import { mkdirSync } from "node:fs";
-import { keepAnchor } from "./kafkaAnchor.ts";
-import { type KafkaLogOptions, openKafkaLog } from "./kafkaLog.ts";
-import { type KafkaPresence, openKafkaPresence } from "./kafkaPresence.ts";
+import { keepAnchor } from "./kafka/anchor.ts";
+import { type KafkaLogOptions, openKafkaLog } from "./kafka/kafkaLog.ts";
+import { type KafkaPresence, openKafkaPresence } from "./kafka/presence.ts";
 import {
   isKafkaAddress,
   type KafkaPlace,
@@ -15,8 +15,8 @@ import {
   noSecurity,
   parseKafkaAddress,
   readKafkaSecurity,
-} from "./kafkaSettings.ts";
-import { openKafkaSnapshots } from "./kafkaSnapshots.ts";
+} from "./kafka/settings.ts";
+import { openKafkaSnapshots } from "./kafka/snapshots.ts";
 import type { Log } from "./log.ts";
 import { filesOf } from "./place.ts";
 import type { SharedSnapshots } from "./snapshot.ts";

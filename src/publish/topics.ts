@@ -4,11 +4,11 @@
  * never change a topic that exists, nor call a message sent before all copies of it are acknowledged.
  */
 import { LogRefused } from "../log/faults.ts";
-import { connectKafka } from "../log/kafka.ts";
-import { KafkaTrouble, type KafkaWriter, type Message } from "../log/kafkaClient.ts";
-import type { KafkaPlace } from "../log/kafkaSettings.ts";
-import { insyncOf, requireTopic } from "../log/kafkaTopic.ts";
-import { insist } from "../log/kafkaTrouble.ts";
+import { KafkaTrouble, type KafkaWriter, type Message } from "../log/kafka/client.ts";
+import { connectKafka } from "../log/kafka/connect.ts";
+import type { KafkaPlace } from "../log/kafka/settings.ts";
+import { insyncOf, requireTopic } from "../log/kafka/topic.ts";
+import { insist } from "../log/kafka/trouble.ts";
 import { kafkaMessageOf } from "./cloudEvent.ts";
 import { type PublicEvent, type PublicKind, publicKinds, topics } from "./messages.ts";
 import { placeOf } from "./position.ts";

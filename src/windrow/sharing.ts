@@ -3,7 +3,7 @@
  * them up when it ends.
  */
 import type { Logger } from "pino";
-import type { KafkaPresence } from "../log/kafkaPresence.ts";
+import type { KafkaPresence } from "../log/kafka/presence.ts";
 import type { Engine } from "../windrow.ts";
 import { Ownership } from "./ownership.ts";
 import { EvenPlacement } from "./placement.ts";

@@ -4,7 +4,7 @@
  */
 import { Kafka } from "kafkajs";
 import { openJournal } from "../../src/log/journal.ts";
-import { openKafkaLog } from "../../src/log/kafkaLog.ts";
+import { openKafkaLog } from "../../src/log/kafka/kafkaLog.ts";
 import type { Log } from "../../src/log/log.ts";
 import type { StoredRecord } from "../../src/log/record.ts";
 import { decideAll, eventOf } from "./append.ts";

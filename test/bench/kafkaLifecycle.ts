@@ -2,8 +2,8 @@
  * Benchmark `kafka-lifecycle`: whole lives with plug-ins that answer at once, of eight queues in as many shards of a
  * log on Kafka, led by one instance, which brings every step to the public topics as a daemon does.
  */
-import { openKafkaLog } from "../../src/log/kafkaLog.ts";
-import { noSecurity, parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import { openKafkaLog } from "../../src/log/kafka/kafkaLog.ts";
+import { noSecurity, parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { publicTopics } from "../../src/publish/topics.ts";
 import { addressOf, withBroker } from "./broker.ts";
 import type { Figure } from "./figure.ts";

@@ -6,8 +6,8 @@
 import { Kafka } from "kafkajs";
 import { parseEvents } from "../../events/events.ts";
 import { copyLog } from "../../src/log/copy.ts";
-import { openKafkaLog } from "../../src/log/kafkaLog.ts";
-import { journalOf } from "../../src/log/kafkaTopic.ts";
+import { openKafkaLog } from "../../src/log/kafka/kafkaLog.ts";
+import { journalOf } from "../../src/log/kafka/topic.ts";
 import { replay } from "../../src/log/replay.ts";
 import { openSqliteLog, openSqliteLogReadOnly } from "../../src/log/sqlite.ts";
 import { fold } from "../../src/projection.ts";

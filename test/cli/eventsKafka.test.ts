@@ -5,8 +5,8 @@
 import { Kafka, logLevel } from "kafkajs";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
-import { openKafkaLog } from "../../src/log/kafkaLog.ts";
-import { parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import { openKafkaLog } from "../../src/log/kafka/kafkaLog.ts";
+import { parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { serveQueries } from "../../src/web/queries.ts";
 import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
 import { tempDir } from "../plugins/fixtures.ts";

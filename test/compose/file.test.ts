@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { type LoadedConfig, loadConfig } from "../../src/config/load.ts";
-import { parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import { parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { loadPlugin } from "../../src/plugins/load.ts";
 import { windrowDone } from "../cli/windrow.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { readAnchor } from "../../src/log/anchor.ts";
 import { LogHalted } from "../../src/log/faults.ts";
-import { keepAnchor } from "../../src/log/kafkaAnchor.ts";
+import { keepAnchor } from "../../src/log/kafka/anchor.ts";
 import { type MemoryStore, memoryStore, openMemoryLog } from "../../src/log/memory.ts";
 import { Chain } from "./fixtures.ts";
 

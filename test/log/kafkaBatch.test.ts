@@ -9,10 +9,10 @@ import encodeRecord from "kafkajs/src/protocol/recordBatch/record/v0/index.js";
 import { RecordBatch } from "kafkajs/src/protocol/recordBatch/v0/index.js";
 import decodeMessages from "kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js";
 import { describe, expect, it } from "vitest";
-import { crc32c } from "../../src/log/crc32c.ts";
-import { batchOf, fetchedOfBatches } from "../../src/log/kafkaBatch.ts";
-import type { Message } from "../../src/log/kafkaClient.ts";
-import { fetchedOf } from "../../src/log/kafkaMessage.ts";
+import { batchOf, fetchedOfBatches } from "../../src/log/kafka/batch.ts";
+import type { Message } from "../../src/log/kafka/client.ts";
+import { crc32c } from "../../src/log/kafka/crc32c.ts";
+import { fetchedOf } from "../../src/log/kafka/message.ts";
 
 interface Stored {
   readonly key: Buffer | null;

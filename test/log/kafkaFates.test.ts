@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { ShardLost } from "../../src/log/faults.ts";
-import { openOn } from "../../src/log/kafkaLog.ts";
+import { openOn } from "../../src/log/kafka/kafkaLog.ts";
 import { journalOn, noted, numbers } from "./fixtures.ts";
 import { address, type Fate, settled, Topic } from "./topic.ts";
 

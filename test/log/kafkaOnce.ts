@@ -1,5 +1,5 @@
 /** A process that writes to the Kafka log of its argument, reads it, closes it, and has nothing left to wait for. */
-import { openKafkaLog } from "../../src/log/kafkaLog.ts";
+import { openKafkaLog } from "../../src/log/kafka/kafkaLog.ts";
 import { journalOn, noted, readAll } from "./fixtures.ts";
 
 const [address = ""] = process.argv.slice(2);

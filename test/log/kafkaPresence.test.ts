@@ -1,8 +1,8 @@
 /** Instances hear of each other through Kafka. */
 import { describe, expect, it } from "vitest";
-import { connectKafka } from "../../src/log/kafka.ts";
-import { openKafkaPresence } from "../../src/log/kafkaPresence.ts";
-import { noSecurity, parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import { connectKafka } from "../../src/log/kafka/connect.ts";
+import { openKafkaPresence } from "../../src/log/kafka/presence.ts";
+import { noSecurity, parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { hashOf } from "../../src/log/record.ts";
 import { freshAddress, theBroker } from "../broker/answer.ts";
 

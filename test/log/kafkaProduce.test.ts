@@ -2,9 +2,9 @@
  * What a real broker makes of requests with the log's own batches: each message is there, and what it refuses is said.
  */
 import { expect, it } from "vitest";
-import { connectKafka } from "../../src/log/kafka.ts";
-import type { Message } from "../../src/log/kafkaClient.ts";
-import { noSecurity, parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import type { Message } from "../../src/log/kafka/client.ts";
+import { connectKafka } from "../../src/log/kafka/connect.ts";
+import { noSecurity, parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
 
 const answer = await theBroker();

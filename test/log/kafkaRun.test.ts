@@ -11,7 +11,7 @@ import { pino } from "pino";
 import { expect, it, vi } from "vitest";
 import { type Daemon, startDaemon } from "../../src/daemon.ts";
 import { readAnchor } from "../../src/log/anchor.ts";
-import { parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import { parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { besideKafka } from "../../src/log/place.ts";
 import { startPandaServer } from "../../src/simulation/pandaServer/server.ts";
 import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";

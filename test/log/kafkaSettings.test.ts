@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { parseKafkaAddress, readKafkaSecurity, securityOf } from "../../src/log/kafkaSettings.ts";
+import { parseKafkaAddress, readKafkaSecurity, securityOf } from "../../src/log/kafka/settings.ts";
 
 let dir: string;
 beforeEach(() => {

@@ -3,10 +3,10 @@
  * is folded once and in order, by the one who made it and by whoever reads the topic afterwards.
  */
 import { describe, expect, it } from "vitest";
-import { connectKafka } from "../../src/log/kafka.ts";
-import { type KafkaClient, KafkaTrouble } from "../../src/log/kafkaClient.ts";
-import { openKafkaLog, openOn } from "../../src/log/kafkaLog.ts";
-import { noSecurity, parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import { type KafkaClient, KafkaTrouble } from "../../src/log/kafka/client.ts";
+import { connectKafka } from "../../src/log/kafka/connect.ts";
+import { openKafkaLog, openOn } from "../../src/log/kafka/kafkaLog.ts";
+import { noSecurity, parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
 import { journalOn, noted, numbers } from "./fixtures.ts";
 

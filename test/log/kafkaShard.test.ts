@@ -4,8 +4,8 @@
  */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LogFault, LogHalted } from "../../src/log/faults.ts";
-import { KafkaTrouble } from "../../src/log/kafkaClient.ts";
-import { openOn } from "../../src/log/kafkaLog.ts";
+import { KafkaTrouble } from "../../src/log/kafka/client.ts";
+import { openOn } from "../../src/log/kafka/kafkaLog.ts";
 import type { Log } from "../../src/log/log.ts";
 import { Chain } from "./fixtures.ts";
 import { address, type Fate, settled, Topic } from "./topic.ts";

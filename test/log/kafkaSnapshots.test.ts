@@ -5,9 +5,9 @@
 import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { expect, it } from "vitest";
-import { connectKafka } from "../../src/log/kafka.ts";
-import { noSecurity, parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
-import { openKafkaSnapshots } from "../../src/log/kafkaSnapshots.ts";
+import { connectKafka } from "../../src/log/kafka/connect.ts";
+import { noSecurity, parseKafkaAddress } from "../../src/log/kafka/settings.ts";
+import { openKafkaSnapshots } from "../../src/log/kafka/snapshots.ts";
 import { memoryStore, openMemoryLog } from "../../src/log/memory.ts";
 import { hashOf } from "../../src/log/record.ts";
 import { fetchSnapshot, findSnapshot, type SnapshotFile, writeSnapshot } from "../../src/log/snapshot.ts";

@@ -3,7 +3,7 @@
  * what Kafka promises: order, and nothing but whole batches.
  */
 import { vi } from "vitest";
-import { type KafkaClient, KafkaTrouble } from "../../src/log/kafkaClient.ts";
+import { type KafkaClient, KafkaTrouble } from "../../src/log/kafka/client.ts";
 import type { StoredRecord } from "../../src/log/record.ts";
 
 /** What becomes of one produce: written or not, answered or not, written a second time later. */

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
-import { parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import { parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { kafkaMessageOf } from "../../src/publish/cloudEvent.ts";
 import { eventSchemas, type PublicEvent } from "../../src/publish/messages.ts";
 import { placeOf } from "../../src/publish/position.ts";

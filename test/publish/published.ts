@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import { type IHeaders, Kafka, logLevel } from "kafkajs";
 import { expect } from "vitest";
-import { parseKafkaAddress } from "../../src/log/kafkaSettings.ts";
+import { parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { openLogToRead } from "../../src/log/open.ts";
 import type { PublicEvent } from "../../src/publish/messages.ts";
 import { topics } from "../../src/publish/messages.ts";

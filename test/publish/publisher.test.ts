@@ -3,7 +3,7 @@
  * the order of the log, and what need not be sent or read again is not.
  */
 import { describe, expect, it, vi } from "vitest";
-import { KafkaTrouble } from "../../src/log/kafkaClient.ts";
+import { KafkaTrouble } from "../../src/log/kafka/client.ts";
 import { type MemoryStore, memoryStore, openMemoryLog } from "../../src/log/memory.ts";
 import { placeOf } from "../../src/publish/position.ts";
 import { adviceOn } from "../../src/publish/topics.ts";

@@ -192,7 +192,7 @@ export const good: readonly Snippet[] = [
   },
   {
     why: "kafkajs at home",
-    path: "src/log/kafka.ts",
+    path: "src/log/kafka/connect.ts",
     text: 'import { Kafka } from "kafkajs";\nconst at = Date.now();',
   },
   {
