@@ -38,7 +38,8 @@ async function consume(brokers: string, topic: string, records: number): Promise
   consumer.on("consumer.fetch_start", () => {
     started ||= performance.now();
   });
-  consumer.on("consumer.crash", ({ payload }) => all.reject(payload.error));
+  // After a passing trouble (a coordinator that is loading) it begins again by itself.
+  consumer.on("consumer.crash", ({ payload }) => payload.restart || all.reject(payload.error));
   await consumer.connect();
   await consumer.subscribe({ topic, fromBeginning: true });
   await consumer.run({
