@@ -25,7 +25,9 @@ describe("a daemon", () => {
       ]);
     const [status, history, nobody] = await ask();
     expect([status.code, history.code, nobody.code]).toEqual([0, 0, 1]);
-    expect(text(status)).toMatch(/^cli, as of .* UTC: 3 jobs, 0 workers\n\nqueue .*\nQ +active +1 +3 fetched +none$/s);
+    expect(text(status)).toMatch(
+      /^cli, as of .* UTC: 3 jobs, 0 workers\n\S+ leads shards 0-3\n\nqueue .*\nQ +active +1 +3 fetched +none$/s,
+    );
     expect(text(nobody)).toBe(`the log in ${log} has no worker 4`);
 
     const [second, verify] = await Promise.all([
