@@ -4,31 +4,16 @@
  * value. The consumer's clock begins with its first fetch, so that joining its group does not count.
  */
 import { Kafka } from "kafkajs";
-import { parseEvents } from "../../events/events.ts";
 import { copyLog } from "../../src/log/copy.ts";
 import { openKafkaLog } from "../../src/log/kafka/kafkaLog.ts";
 import { journalOf } from "../../src/log/kafka/topic.ts";
-import { replay } from "../../src/log/replay.ts";
 import { openSqliteLog, openSqliteLogReadOnly } from "../../src/log/sqlite.ts";
-import { fold } from "../../src/projection.ts";
-import { World } from "../../src/world.ts";
 import { addressOf, freshPrefix, withBroker } from "./broker.ts";
 import { compare, type Figure } from "./figure.ts";
 import { liveOn } from "./lifecycle.ts";
+import { restore } from "./replay.ts";
 
-/** From the topic to the World. */
-async function restore(address: string): Promise<{ perSecond: number; records: number }> {
-  const log = await openKafkaLog(address, { readOnly: true });
-  const world = new World();
-  const started = performance.now();
-  const { counts } = await replay(log, { parseEvents, fold: (record) => fold(world, record) });
-  const perSecond = (counts.records / (performance.now() - started)) * 1000;
-  await log.close();
-  if (world.anomalyCount > 0) throw new Error(`the lives are not ordinary: ${JSON.stringify(world.anomalies[0])}`);
-  return { perSecond, records: counts.records };
-}
-
-/** The same records through the library's consumer, each value parsed; records a second. */
+/** The records of the log through the library's consumer, each value parsed; records a second. */
 async function consume(brokers: string, topic: string, records: number): Promise<number> {
   const kafka = new Kafka({ brokers: brokers.split(","), logLevel: 0 });
   const consumer = kafka.consumer({ groupId: freshPrefix() });
@@ -67,10 +52,11 @@ export function benchKafkaRestore(jobs = 34_000): Promise<Figure | string> {
     await Promise.all([from.close(), to.close()]);
     const raw = ({ records }: { records: number }) => consume(brokers, journalOf(prefix), records);
     // Unmeasured, so that neither side pays for the first compilation, here and in the broker.
-    const { records } = await restore(address);
+    const ours = async () => restore(await openKafkaLog(address, { readOnly: true }));
+    const { records } = await ours();
     if (records < 200_000) throw new Error(`${records} records are too few`);
     await raw({ records });
-    const figure = await compare(() => restore(address), raw);
+    const figure = await compare(ours, raw);
     return { name: "kafka-restore", unit: "records/s", limit: 0.5, ...figure };
   });
 }
