@@ -55,27 +55,34 @@ class Line {
     this.#waiting = swept(this.#waiting, byDueAt, this.#entries.size);
   }
 
-  /** First due entity of the partition, taken out; undefined where none is due. */
+  /** First due entity of the partition that nobody works on, taken out; undefined where none is due. */
   next(now: number, partition: string): Id | undefined {
     this.#ripen(now);
     const ready = this.#ready.get(partition);
-    for (let entry = ready?.pop(); entry; entry = ready?.pop()) {
-      if (entry.gone) continue;
-      entry.gone = true;
-      this.#entries.delete(entry.id);
-      return entry.id;
-    }
+    for (let entry = ready?.pop(); entry; entry = ready?.pop()) if (this.#remove(entry)) return entry.id;
     return undefined;
   }
 
-  /** When the next entity becomes due that is not due at `now`; null where none waits. */
+  /** When the next entity becomes due that is not due at `now` and that nobody works on; null where none waits. */
   nextAt(now: number): number | null {
     this.#ripen(now);
     for (let entry = this.#waiting.peek(); entry; entry = this.#waiting.peek()) {
-      if (!entry.gone) return entry.place.dueAt;
+      if (!entry.gone && !this.locked.has(entry.id)) return entry.place.dueAt;
       this.#waiting.pop();
+      this.#remove(entry);
     }
     return null;
+  }
+
+  /**
+   * Takes an entry out. False where it was gone, or somebody works on its entity under another rule of the same lock:
+   * that one is placed again when the work has ended.
+   */
+  #remove(entry: Entry): boolean {
+    if (entry.gone) return false;
+    entry.gone = true;
+    this.#entries.delete(entry.id);
+    return !this.locked.has(entry.id);
   }
 
   #ripen(now: number): void {
@@ -189,8 +196,6 @@ export class Scheduler {
     while (ids.length < n) {
       const id = line.next(now, partition);
       if (id === undefined) break;
-      // Somebody works on it under another rule of the same lock; it is placed again when that has ended.
-      if (line.locked.has(id)) continue;
       line.locked.add(id);
       ids.push(id);
     }

@@ -175,6 +175,21 @@ describe("locks", () => {
     expect(take("checkStageIn")).toEqual([1]);
     expect(take("tellJobs")).toEqual([]);
   });
+
+  it("make nothing due under another rule of the same lock until they are given back", () => {
+    const rule = (name: string, dueAt: number): Rule => ({
+      name,
+      kind: "queue",
+      lock: "one",
+      place: () => ({ dueAt, order: [0, 0, 0], partition: "" }),
+    });
+    const scheduler = new Scheduler(worldOf(configured({ Q: {} }, cfg)), [rule("first", 10), rule("second", 20)]);
+    scheduler.placeAll();
+    expect([scheduler.nextAt(9), scheduler.take("first", 10, 1)]).toEqual([10, ["Q"]]);
+    expect([scheduler.nextAt(10), scheduler.take("second", 20, 1)]).toEqual([null, []]);
+    scheduler.release([{ rule: "first", id: "Q" }]);
+    expect([scheduler.nextAt(10), scheduler.take("second", 20, 1)]).toEqual([20, ["Q"]]);
+  });
 });
 
 /** The rules, and how often they were asked about an entity. */
