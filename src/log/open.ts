@@ -5,7 +5,7 @@
  */
 
 import { mkdirSync } from "node:fs";
-import { keepAnchor } from "./kafka/anchor.ts";
+import { keepAnchor } from "./anchoring.ts";
 import { type KafkaLogOptions, openKafkaLog } from "./kafka/kafkaLog.ts";
 import { type KafkaPresence, openKafkaPresence } from "./kafka/presence.ts";
 import {

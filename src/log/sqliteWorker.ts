@@ -6,7 +6,7 @@
  */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
-import { type Anchor, openAnchor, readAnchor, type Tail } from "./anchor.ts";
+import { type Anchor, openAnchor, readAnchor, type Tail } from "./anchorFile.ts";
 import { LogFault, LogHalted, LogRefused } from "./faults.ts";
 import { filesOf, forgetHolder, heldByAnother, noteHolder, syncDirectory } from "./place.ts";
 

@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { pino } from "pino";
 import { expect, it, vi } from "vitest";
 import { type Daemon, startDaemon } from "../../src/daemon.ts";
-import { readAnchor } from "../../src/log/anchor.ts";
+import { readAnchor } from "../../src/log/anchorFile.ts";
 import { parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { besideKafka } from "../../src/log/place.ts";
 import { startPandaServer } from "../../src/simulation/pandaServer/server.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { readAnchor } from "../../src/log/anchor.ts";
+import { readAnchor } from "../../src/log/anchorFile.ts";
 import { LogHalted, LogRefused } from "../../src/log/faults.ts";
 import { networkFileSystem, requireSqlite } from "../../src/log/place.ts";
 import { replay } from "../../src/log/replay.ts";

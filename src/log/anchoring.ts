@@ -1,11 +1,11 @@
 /**
- * The tail anchor of a log that is kept elsewhere: what this instance had read of each shard, in a file on its own
- * machine. A cluster that lost the end of its topic while every instance stood still cannot be told from one that never
- * had it, except by this. It must never say more than was read back.
+ * Holds a log that is kept elsewhere to its tail anchor: what this instance had read of each shard, in a file on its
+ * own machine (anchorFile.ts). A cluster that lost the end of its topic while every instance stood still cannot be told
+ * from one that never had it, except by this. It must never say more than was read back.
  */
-import { openAnchor, type Tail, type Tails } from "../anchor.ts";
-import { LogHalted } from "../faults.ts";
-import type { Log } from "../log.ts";
+import { openAnchor, type Tail, type Tails } from "./anchorFile.ts";
+import { LogHalted } from "./faults.ts";
+import type { Log } from "./log.ts";
 
 export interface Anchoring {
   /** The anchor's file; it is made if it is missing, as on a machine where no instance ran yet. */

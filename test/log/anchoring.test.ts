@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { readAnchor } from "../../src/log/anchor.ts";
+import { readAnchor } from "../../src/log/anchorFile.ts";
+import { keepAnchor } from "../../src/log/anchoring.ts";
 import { LogHalted } from "../../src/log/faults.ts";
-import { keepAnchor } from "../../src/log/kafka/anchor.ts";
 import { type MemoryStore, memoryStore, openMemoryLog } from "../../src/log/memory.ts";
 import { Chain } from "./fixtures.ts";
 
