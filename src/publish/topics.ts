@@ -1,14 +1,16 @@
 /**
  * The public topics on Kafka: `<prefix>.jobs`, `<prefix>.file-groups` and `<prefix>.workers`, one partition a shard of
  * the journal, so that what is in order in a shard is in order there. They are made where they are missing. It must
- * never change a topic that exists, nor call a message sent before all copies of it are acknowledged.
+ * never change a topic that exists, call a message sent before all copies of it are acknowledged, nor send what comes
+ * behind one that is not.
  */
 import { LogRefused } from "../log/faults.ts";
 import { KafkaTrouble, type KafkaWriter, type Message } from "../log/kafka/client.ts";
 import { connectKafka } from "../log/kafka/connect.ts";
-import type { KafkaPlace } from "../log/kafka/settings.ts";
+import type { KafkaAddress, KafkaPlace } from "../log/kafka/settings.ts";
 import { insyncOf, requireTopic } from "../log/kafka/topic.ts";
 import { insist } from "../log/kafka/trouble.ts";
+import { isAfter, type Point } from "../steps.ts";
 import { kafkaMessageOf } from "./cloudEvent.ts";
 import { type PublicEvent, type PublicKind, publicKinds, topics } from "./messages.ts";
 import { placeOf } from "./position.ts";
@@ -19,7 +21,8 @@ export interface Topics {
   open(): Promise<void>;
   /**
    * Resolves when all are acknowledged. Events of a shard must come in order, and none may be sent meanwhile: their
-   * first copies stay in order then. @throws KafkaTrouble: nobody knows which are there
+   * first copies stay in order then. Where it fails, all must be sent again before any that come behind them; those
+   * whose partition acknowledged them are left out then. @throws KafkaTrouble
    */
   send(events: readonly PublicEvent[]): Promise<void>;
   /** Ends what is under way. */
@@ -42,13 +45,28 @@ const usualMessageBytes = 2 << 20;
 /** Attributes and framing of a message, beside its subject. */
 const frameBytes = 512;
 
+const topicOf = (prefix: string, kind: PublicKind): string => `${prefix}.${topics[kind]}`;
+
 /** The topics beside a journal with so many shards. They connect at the first call. */
 export function publicTopics({ address, security }: KafkaPlace, shards: number): Topics {
-  const { brokers, prefix, replication } = address;
-  const nameOf = (kind: PublicKind): string => `${prefix}.${topics[kind]}`;
-  const writers = new Map<PublicKind, KafkaWriter>(
-    publicKinds.map((kind) => [kind, connectKafka({ brokers, topic: nameOf(kind), security, requestMs })]),
-  );
+  const { brokers, prefix } = address;
+  const writerOf = (kind: PublicKind): KafkaWriter =>
+    connectKafka({ brokers, topic: topicOf(prefix, kind), security, requestMs });
+  return topicsOn(writerOf, address, shards);
+}
+
+/** The topics over writers, which they close. */
+export function topicsOn(
+  writerOf: (kind: PublicKind) => KafkaWriter,
+  { brokers, prefix, replication }: KafkaAddress,
+  shards: number,
+): Topics {
+  const outletOf = (kind: PublicKind): Outlet => ({ writer: writerOf(kind), reached: new Map() });
+  const outlets = { job: outletOf("job"), fileGroup: outletOf("fileGroup"), worker: outletOf("worker") };
+  const isMissing = ({ id, data: { kind } }: PublicEvent): boolean => {
+    const { shard, point } = placeOf(id);
+    return isAfter(point, outlets[kind].reached.get(shard));
+  };
   const plan = {
     partitions: shards,
     replication,
@@ -61,8 +79,9 @@ export function publicTopics({ address, security }: KafkaPlace, shards: number):
   };
 
   let isClosed = false;
-  async function open(kind: PublicKind, writer: KafkaWriter): Promise<void> {
-    const topic = nameOf(kind);
+  async function open(kind: PublicKind): Promise<void> {
+    const { writer } = outlets[kind];
+    const topic = topicOf(prefix, kind);
     // What another instance has just made is not known to every broker for a moment.
     const { replicas, config } = await insist(async () => {
       if (isClosed) throw new KafkaTrouble("closed", "the connection to Kafka is closed", false);
@@ -82,52 +101,74 @@ export function publicTopics({ address, security }: KafkaPlace, shards: number):
 
   return {
     async open() {
-      await Promise.all(Array.from(writers, ([kind, writer]) => open(kind, writer)));
+      await Promise.all(publicKinds.map(open));
     },
     async send(events) {
-      for (let from = 0; from < events.length; ) {
-        const { batches, count } = batchesOf(events, from, prefix);
+      const missing = events.filter(isMissing);
+      for (let from = 0; from < missing.length; ) {
+        const { batches, count } = batchesOf(missing, from, prefix);
         from += count;
         // All end before anything is said: what still runs must not come in between what is sent next.
-        const sent = await Promise.allSettled(
-          Array.from(batches, ([kind, of]) => insist(async () => writers.get(kind)?.write(of), giveUpMs)),
-        );
+        const sent = await Promise.allSettled(Array.from(batches, ([kind, of]) => put(outlets[kind], of)));
         for (const outcome of sent) if (outcome.status === "rejected") throw outcome.reason;
       }
     },
     close() {
       isClosed = true;
-      for (const writer of writers.values()) writer.close();
+      for (const { writer } of Object.values(outlets)) writer.close();
     },
   };
 }
 
-/** Messages by partition. */
-type Batches = ReadonlyMap<number, readonly Message[]>;
+/** One topic. */
+interface Outlet {
+  readonly writer: KafkaWriter;
+  /** Up to where each partition has acknowledged everything. */
+  readonly reached: Map<number, Point>;
+}
 
-/** The next events, as many as are sent together. */
+/** What is sent together of one partition. */
+interface Batch {
+  readonly messages: Message[];
+  bytes: number;
+  /** Of the last message. */
+  point: Point;
+}
+
+/** Writes batches by partition, each until it is acknowledged. @throws KafkaTrouble */
+async function put({ writer, reached }: Outlet, batches: ReadonlyMap<number, Batch>): Promise<void> {
+  const acknowledge = (partition: number): void => {
+    const batch = batches.get(partition);
+    if (batch) reached.set(partition, batch.point);
+  };
+  await insist(() => {
+    const left = [...batches].filter(([partition, { point }]) => reached.get(partition) !== point);
+    return writer.write(new Map(left.map(([partition, { messages }]) => [partition, messages])), acknowledge);
+  }, giveUpMs);
+}
+
+/** The next events, as many as are sent together, by topic and partition. */
 function batchesOf(
   events: readonly PublicEvent[],
   from: number,
   prefix: string,
-): { readonly batches: ReadonlyMap<PublicKind, Batches>; readonly count: number } {
-  const batches = new Map<PublicKind, Map<number, Message[]>>();
-  const sizes = new Map<Message[], number>();
+): { readonly batches: ReadonlyMap<PublicKind, ReadonlyMap<number, Batch>>; readonly count: number } {
+  const batches = new Map<PublicKind, Map<number, Batch>>();
   let [count, bytes] = [0, 0];
   for (const event of events.slice(from)) {
     const { kind } = event.data;
-    const ofKind = batches.get(kind) ?? new Map<number, Message[]>();
+    const ofKind = batches.get(kind) ?? new Map<number, Batch>();
     batches.set(kind, ofKind);
-    const { shard } = placeOf(event.id);
-    const ofShard = ofKind.get(shard) ?? [];
-    const size = sizes.get(ofShard) ?? 0;
-    if (size >= partitionBytes || bytes >= sendBytes) break;
-    ofKind.set(shard, ofShard);
+    const { shard, point } = placeOf(event.id);
+    const batch: Batch = ofKind.get(shard) ?? { messages: [], bytes: 0, point };
+    if (batch.bytes >= partitionBytes || bytes >= sendBytes) break;
+    ofKind.set(shard, batch);
     const { key, value: text, headers } = kafkaMessageOf(event, prefix);
     const value = Buffer.from(text);
-    ofShard.push({ key, value, headers });
     const taken = value.length + 2 * key.length + frameBytes;
-    sizes.set(ofShard, size + taken);
+    batch.messages.push({ key, value, headers });
+    batch.bytes += taken;
+    batch.point = point;
     bytes += taken;
     count += 1;
   }

@@ -20,10 +20,14 @@ it.skipIf(needs !== "")(`a broker takes what fits, and names its refusal of what
   const writer = connectKafka({ brokers, topic: `${prefix}.t`, security: noSecurity, requestMs: 5000 });
   try {
     await writer.create({ partitions: 2, replication: 1, config: { "max.message.bytes": "1000" } });
-    await writer.write(new Map([0, 1].map((partition) => [partition, [messageOf(1), messageOf(2)]])));
+    const taken: number[] = [];
+    const take = (partition: number) => void taken.push(partition);
+    await writer.write(new Map([0, 1].map((partition) => [partition, [messageOf(1), messageOf(2)]])), take);
+    expect(taken.splice(0).toSorted()).toEqual([0, 1]);
     const both = new Map([0, 1].map((partition) => [partition, [messageOf(partition === 0 ? 3 : 2000)]]));
-    await expect(writer.write(both)).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE", retriable: false });
-    // The other partition's part of the same request was taken all the same.
+    await expect(writer.write(both, take)).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE", retriable: false });
+    // The other partition's part of the same request was taken all the same, and that is told.
+    expect(taken).toEqual([0]);
     expect(await writer.ends([0, 1])).toEqual(
       new Map([
         [0, { start: 0, end: 3 }],

@@ -69,8 +69,11 @@ export interface KafkaClient {
 
 /** What writes to topics that are no log. */
 export interface KafkaWriter extends Pick<KafkaClient, "describe" | "create" | "brokers" | "close"> {
-  /** Writes messages, by partition, with acks -1, each broker's in one request. A rejection says nothing about any. */
-  write(batches: ReadonlyMap<number, readonly Message[]>): Promise<void>;
+  /**
+   * Writes messages, by partition, with acks -1, each broker's in one request. It ends when all of these have, and
+   * tells of each partition that is acknowledged. A rejection says nothing about the others.
+   */
+  write(batches: ReadonlyMap<number, readonly Message[]>, acknowledge: (partition: number) => void): Promise<void>;
 }
 
 /** A call to Kafka that did not succeed. */

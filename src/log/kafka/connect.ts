@@ -14,7 +14,7 @@ import { type KafkaClient, KafkaTrouble, type KafkaWriter, type Position, type T
 import { fetchFrom } from "./fetch.ts";
 import { endsOf, leaderOf, leadersOf } from "./leaders.ts";
 import { messageOf } from "./message.ts";
-import { type Producing, produceTo } from "./produce.ts";
+import { type Acknowledge, type Producing, produceTo } from "./produce.ts";
 import type { KafkaSecurity, Sasl } from "./settings.ts";
 import { isAnswer, troubleOf } from "./trouble.ts";
 
@@ -195,10 +195,11 @@ export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter {
     return fetchFrom(broker, { topic, positions, waitMs, requestMs: options.requestMs });
   }
 
-  async function produce(cluster: Cluster, leader: number, batches: Producing["batches"]) {
-    const broker = await cluster.findBroker({ nodeId: leader });
-    return produceTo(broker, { topic, batches, requestMs: options.requestMs });
-  }
+  const produce = (leader: number, batches: Producing["batches"], acknowledge: Acknowledge) =>
+    to(asking, leader, async (cluster) => {
+      const broker = await cluster.findBroker({ nodeId: leader });
+      await produceTo(broker, { topic, batches, requestMs: options.requestMs }, acknowledge);
+    });
 
   return {
     ...administration(options),
@@ -209,16 +210,18 @@ export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter {
     ends: (partitions) => known.use((cluster) => endsOf(cluster, topic, partitions)),
     async produce(partition, records) {
       const leader = await leaderOfOne(partition);
-      const batch = [partition, records.map(messageOf)] as const;
-      return to(asking, leader, (cluster) => produce(cluster, leader, [batch]));
+      let first = Number.NaN;
+      await produce(leader, [[partition, records.map(messageOf)]], (_, offset) => {
+        first = offset;
+      });
+      return first;
     },
-    async write(batches) {
+    async write(batches, acknowledge) {
       const byLeader = await known.use(async (cluster) =>
         Map.groupBy(batches, ([partition]) => leaderOf(cluster, topic, partition)),
       );
-      await Promise.all(
-        Array.from(byLeader, ([leader, of]) => to(asking, leader, (cluster) => produce(cluster, leader, of))),
-      );
+      const ends = await Promise.allSettled(Array.from(byLeader, ([leader, of]) => produce(leader, of, acknowledge)));
+      for (const end of ends) if (end.status === "rejected") throw end.reason;
     },
     poll: (leader, positions, waitMs) => to(polling, leader, (cluster) => fetch(cluster, leader, positions, waitMs)),
     async read(position) {

@@ -77,7 +77,9 @@ declare module "kafkajs/src/protocol/requests/produce/index.js" {
     topicData: readonly unknown[];
   }
   interface Answer {
-    readonly topics: readonly { partitions: readonly { partition: number; baseOffset: string }[] }[];
+    readonly topics: readonly {
+      readonly partitions: readonly { partition: number; errorCode: number; baseOffset: string }[];
+    }[];
   }
   interface Definition {
     protocol(of: { version: number }): (question: Question) => {

@@ -19,11 +19,20 @@ export interface Producing {
   readonly requestMs: number;
 }
 
+/** Told of each partition that has its messages, and the offset of the first, also where others are refused. */
+export type Acknowledge = (partition: number, offset: number) => void;
+
 const acks = -1;
+/** Kafka's code for no error. */
+const none = 0;
 const protocol = requests.protocol({ version: 3 });
 
-/** Gives the offset of the first message of the first batch. @throws what the library throws */
-export async function produceTo(broker: Broker, { topic, batches, requestMs }: Producing): Promise<number> {
+/** Resolves when all are acknowledged. @throws what the library throws */
+export async function produceTo(
+  broker: Broker,
+  { topic, batches, requestMs }: Producing,
+  acknowledge: Acknowledge,
+): Promise<void> {
   // The broker gives up first, so that one that still lives says so itself.
   const timeout = Math.ceil(requestMs * 0.8);
   const { request, response } = protocol({ acks, timeout, topicData: [] });
@@ -36,10 +45,16 @@ export async function produceTo(broker: Broker, { topic, batches, requestMs }: P
     for (const { partition, bytes } of portions) encoder.writeInt32(partition).writeBytes(bytes);
     return encoder;
   };
-  const { topics } = await broker.connectionPool.send({
+  const { decode } = response;
+  const parse: typeof response.parse = async (answer) => {
+    const parts = answer.topics.flatMap(({ partitions }) => partitions);
+    for (const { partition, errorCode, baseOffset } of parts)
+      if (errorCode === none) acknowledge(partition, Number(baseOffset));
+    return response.parse(answer); // throws the first error
+  };
+  await broker.connectionPool.send({
     request: { ...request, encode },
-    response,
+    response: { decode, parse },
     requestTimeout: requestMs,
   });
-  return Number(topics[0]?.partitions[0]?.baseOffset);
 }
