@@ -19,13 +19,21 @@ export interface QueueStatus {
   readonly workers: Readonly<Record<string, number>>;
 }
 
+/** One who leads, as far as the log says: it does not say that an owner has died. */
+export interface LeaderStatus {
+  /** null: nobody, the last owner gave them up. */
+  readonly owner: string | null;
+  readonly shards: readonly number[];
+  /** Instant of the newest record in them (epoch ms). */
+  readonly lastRecordAt: number;
+}
+
 /** The status of a log. */
 export interface Status {
   readonly harvesterID: string;
   /** Instant of the newest record (epoch ms). */
   readonly at: number;
-  /** Who leads which shards; null: nobody, the last owner gave them up. */
-  readonly leaders: readonly { readonly owner: string | null; readonly shards: readonly number[] }[];
+  readonly leaders: readonly LeaderStatus[];
   readonly queues: readonly QueueStatus[];
   readonly totals: { readonly jobs: number; readonly workers: number; readonly fileGroups: number };
   /** Creating calls whose outcome nobody knows yet, or that wait for an operator. */
@@ -56,7 +64,11 @@ export function statusOf(world: World, leaders: readonly Leader[]): Status {
     at: world.at,
     leaders: Array.from(
       Map.groupBy(leaders, ({ owner }) => owner),
-      ([owner, of]) => ({ owner, shards: of.map(({ shard }) => shard) }),
+      ([owner, of]) => ({
+        owner,
+        shards: of.map(({ shard }) => shard),
+        lastRecordAt: Math.max(...of.map(({ at }) => at)),
+      }),
     ),
     queues: [...world.queues.values()].map(({ state, ctx }) => ({
       queue: ctx.queue,

@@ -1,9 +1,17 @@
 /** `windrow status`: where everything stands, while the daemon runs or after. */
 import { Command } from "commander";
-import type { QueueStatus, Status } from "../audit/status.ts";
+import type { LeaderStatus, QueueStatus, Status } from "../audit/status.ts";
+import { isKafkaAddress } from "../log/kafka/settings.ts";
 import { statusOfLog } from "../queries.ts";
+import { usualPatience } from "../windrow/ownership.ts";
 import { ask } from "./ask.ts";
 import { acting, instant, print, printJson, table, terminalWidth } from "./output.ts";
+
+/**
+ * Who answered, and so what is known of those who lead: the log's daemon lives; nobody has a directory that could be
+ * read; on Kafka whoever lives writes every few seconds.
+ */
+export type AnsweredBy = "daemon" | "directory" | "kafka";
 
 export function statusCommand(): Command {
   return new Command("status")
@@ -12,9 +20,13 @@ export function statusCommand(): Command {
     .option("--json", "one JSON object")
     .action((dir: string, { json }: { json?: true }) =>
       acting(async () => {
-        const status = await ask<Status>(dir, "/status", statusOfLog);
-        if (json) printJson(status);
-        else print(statusText(status, terminalWidth()));
+        let answeredBy: AnsweredBy = "daemon";
+        const status = await ask<Status>(dir, "/status", (log) => {
+          answeredBy = isKafkaAddress(dir) ? "kafka" : "directory";
+          return statusOfLog(log);
+        });
+        if (json) printJson({ answeredBy, ...status });
+        else print(statusText(status, { answeredBy, now: Date.now(), width: terminalWidth() }));
       }),
     );
 }
@@ -24,14 +36,21 @@ const counts = (numbers: QueueStatus["jobs"]): string =>
     .map(([name, n]) => `${n} ${name}`)
     .join(", ") || "none";
 
-/** The status in lines of at most so many columns, where words allow it. */
+interface Telling {
+  readonly answeredBy: AnsweredBy;
+  /** Epoch ms. */
+  readonly now: number;
+  readonly width: number;
+}
+
+/** The status in lines of at most `width` columns, where words allow it. */
 export function statusText(
   { harvesterID, at, leaders, queues, totals, unsettled, trouble, anomalies }: Status,
-  width: number,
+  { answeredBy, now, width }: Telling,
 ): string {
   const lines = [
     `${harvesterID || "(not configured)"}, as of ${instant(at)} UTC: ${totals.jobs} jobs, ${totals.workers} workers`,
-    ...leaders.map(({ owner, shards }) => `${owner ?? "nobody"} leads ${rangesOf(shards)}`),
+    ...leaders.flatMap((leader) => wrapped("", leaderText(leader, answeredBy, now), width)),
     "",
     ...(queues.length > 0 ? queueLines(queues, width) : ["no queues"]),
   ];
@@ -46,6 +65,30 @@ export function statusText(
   }
   if (anomalies > 0) lines.push("", `${anomalies} events that a machine did not expect: please report them`);
   return lines.join("\n");
+}
+
+/** Who leads what, with what tells whether it still lives. */
+function leaderText({ owner, shards, lastRecordAt }: LeaderStatus, answeredBy: AnsweredBy, now: number): string {
+  const silence = Math.max(now - lastRecordAt, 0);
+  const record = `last record ${duration(silence)} ago`;
+  if (owner === null) return `nobody leads ${rangesOf(shards)}, ${record}`;
+  if (answeredBy === "directory") {
+    return `${owner} led ${rangesOf(shards)}, ${record}, and has ended without giving them up`;
+  }
+  const leads = `${owner} leads ${rangesOf(shards)}, ${record}`;
+  if (answeredBy === "daemon" || silence <= usualPatience.silence) return leads;
+  return `${leads}, though one that lives writes every ${usualPatience.heartbeat / 1000} s`;
+}
+
+/** A length of time in its largest unit of which there are two: `90 s`, `2 h`. */
+function duration(ms: number): string {
+  const units = [
+    ["days", 86_400_000],
+    ["h", 3_600_000],
+    ["min", 60_000],
+  ] as const;
+  const [unit, length] = units.find((each) => ms >= 2 * each[1]) ?? ["s", 1000];
+  return `${Math.floor(ms / length)} ${unit}`;
 }
 
 /** `shards 0-3, 7`, from ascending numbers. */

@@ -39,6 +39,8 @@ export interface Leader {
   readonly shard: number;
   /** null: nobody does, its last owner gave it up. */
   readonly owner: string | null;
+  /** Instant of the shard's last record, which that owner wrote (epoch ms). */
+  readonly at: number;
 }
 
 /** What was read: all records (admitted or not), their bytes, and how many were discarded. */
@@ -224,5 +226,9 @@ export function cursorsOf<E>(readers: readonly ShardReader<E>[]): Cursors {
 /** Leaders of the shards that were ever claimed. */
 export function leadersOf<E>(readers: readonly ShardReader<E>[]): readonly Leader[] {
   const claimed = readers.filter((reader) => reader.admission.term > 0);
-  return claimed.map(({ shard, admission: { resigned, owner } }) => ({ shard, owner: resigned ? null : owner }));
+  return claimed.map(({ shard, admission: { resigned, owner, at } }) => ({
+    shard,
+    owner: resigned ? null : owner,
+    at,
+  }));
 }

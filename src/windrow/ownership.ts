@@ -28,7 +28,7 @@ export interface Patience {
   readonly handOver: number;
 }
 
-const usual: Patience = {
+export const usualPatience: Patience = {
   tick: 1000,
   heartbeat: 10_000,
   silence: 30_000,
@@ -57,7 +57,7 @@ export class Ownership {
 
   constructor(owning: Owning) {
     this.#owning = owning;
-    this.#patience = { ...usual, ...owning.patience };
+    this.#patience = { ...usualPatience, ...owning.patience };
     this.#monotonic = owning.monotonic ?? (() => performance.now());
     this.#tickedAt = this.#monotonic();
   }

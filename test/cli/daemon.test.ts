@@ -22,12 +22,14 @@ describe("a daemon", () => {
         windrowDone("status", log),
         windrowDone("history", "job", "2", log, "--json"),
         windrowDone("history", "worker", "4", log),
+        windrowDone("status", log, "--json"),
       ]);
-    const [status, history, nobody] = await ask();
+    const [status, history, nobody, json] = await ask();
     expect([status.code, history.code, nobody.code]).toEqual([0, 0, 1]);
     expect(text(status)).toMatch(
-      /^cli, as of .* UTC: 3 jobs, 0 workers\n\S+ leads shards 0-3\n\nqueue .*\nQ +active +1 +3 fetched +none$/s,
+      /^cli, as of .* UTC: 3 jobs, 0 workers\n.*\n\nqueue .*\nQ +active +1 +3 fetched +none$/s,
     );
+    expect(status.lines[1]).toMatch(/^\S+ leads shards 0-3, last record \d+ s ago$/);
     expect(text(nobody)).toBe(`the log in ${log} has no worker 4`);
 
     const [second, verify] = await Promise.all([
@@ -43,8 +45,13 @@ describe("a daemon", () => {
 
     daemon.kill("SIGKILL");
     expect(await daemon.ended).toBe("SIGKILL");
-    const [statusThen, historyThen] = await ask();
-    expect([text(statusThen), text(historyThen)]).toEqual([text(status), text(history)]);
+    const [statusThen, historyThen, , jsonThen] = await ask();
+    expect(text(historyThen)).toEqual(text(history));
+    // That it does not lead any more is not in the log: it shows in that nobody has it.
+    expect(JSON.parse(text(json))).toMatchObject({ answeredBy: "daemon", leaders: [{ shards: [0, 1, 2, 3] }] });
+    expect(JSON.parse(text(jsonThen))).toEqual({ ...JSON.parse(text(json)), answeredBy: "directory" });
+    expect(statusThen.lines.toSpliced(1, 1)).toEqual(status.lines.toSpliced(1, 1));
+    expect(statusThen.lines[1]).toMatch(/led shards 0-3, last record \d+ s ago, and has ended without giving them up$/);
     const verified = await windrowDone("verify", log, "--json");
     expect([verified.code, JSON.parse(text(verified))]).toEqual([0, expect.objectContaining({ ok: true, jobs: 3 })]);
   });

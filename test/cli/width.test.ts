@@ -8,7 +8,7 @@ import type { WindrowEvent } from "../../events/events.ts";
 import { type History, HistoryReader } from "../../src/audit/history.ts";
 import { statusOf } from "../../src/audit/status.ts";
 import { historyText } from "../../src/cli/history.ts";
-import { statusText } from "../../src/cli/status.ts";
+import { type AnsweredBy, statusText } from "../../src/cli/status.ts";
 import { configured, fetched, start, worldOf } from "../agents/drive.ts";
 import { chapters, story } from "../projection/story.ts";
 
@@ -72,20 +72,55 @@ describe("a status", () => {
     [0, 1, 2, 3, 5, 6].map((shard) => ({
       shard,
       owner: shard === 6 ? null : shard < 5 && shard !== 2 ? "a:1" : "b:1",
+      at: start + 1000 * shard,
     })),
   );
+  const textOf = (width: number, answeredBy: AnsweredBy = "daemon", later = 10_000) =>
+    statusText(status, { answeredBy, now: start + later, width });
+  const leadersOf = (...asked: Parameters<typeof textOf>) =>
+    textOf(...asked)
+      .split("\n\n")[0]
+      ?.split("\n")
+      .slice(1);
 
-  it("names who leads which shards", () => {
-    expect(statusText(status, 120).split("\n").slice(1, 4)).toEqual([
-      "a:1 leads shards 0-1, 3",
-      "b:1 leads shards 2, 5",
-      "nobody leads shard 6",
+  it("names who leads which shards, and when it wrote last", () => {
+    const asked = ["a:1 leads shards 0-1, 3, last record 7 s ago", "b:1 leads shards 2, 5, last record 5 s ago"];
+    expect(leadersOf(120)).toEqual([...asked, "nobody leads shard 6, last record 4 s ago"]);
+    expect(leadersOf(120, "kafka")?.slice(0, 2)).toEqual(asked);
+    expect(leadersOf(30)?.slice(0, 2)).toEqual(["a:1 leads shards 0-1, 3,", "last record 7 s ago"]);
+    // Clocks of two machines.
+    expect(leadersOf(120, "kafka", -60_000)?.[0]).toBe("a:1 leads shards 0-1, 3, last record 0 s ago");
+  });
+
+  it("says what speaks against it that they still live", () => {
+    const hours = 7_300_000;
+    expect(leadersOf(120, "directory", hours)).toEqual([
+      "a:1 led shards 0-1, 3, last record 2 h ago, and has ended without giving them up",
+      "b:1 led shards 2, 5, last record 2 h ago, and has ended without giving them up",
+      "nobody leads shard 6, last record 2 h ago",
+    ]);
+    // A daemon writes nothing where nothing happens, unless there are others who have to know.
+    expect(leadersOf(120, "daemon", hours)?.[0]).toBe("a:1 leads shards 0-1, 3, last record 2 h ago");
+    expect(leadersOf(120, "kafka", 34_000)).toEqual([
+      "a:1 leads shards 0-1, 3, last record 31 s ago, though one that lives writes every 10 s",
+      "b:1 leads shards 2, 5, last record 29 s ago",
+      "nobody leads shard 6, last record 28 s ago",
     ]);
   });
 
+  it.each([
+    [119_999, "119 s"],
+    [120_000, "2 min"],
+    [7_199_999, "119 min"],
+    [172_799_999, "47 h"],
+    [172_800_000, "2 days"],
+  ])("says %i ms as %s", (silence, said) => {
+    expect(leadersOf(120, "daemon", 3000 + silence)?.[0]).toBe(`a:1 leads shards 0-1, 3, last record ${said} ago`);
+  });
+
   it("is a table where it fits, and a paragraph a queue where it does not", () => {
-    expect(linesOf(statusText(status, 120)).at(-1)).toMatch(/^Q +active +1 +2 fetched, 1 preparing, 1 prepared +none$/);
-    expect(linesOf(statusText(status, 40)).slice(-4)).toEqual([
+    expect(linesOf(textOf(120)).at(-1)).toMatch(/^Q +active +1 +2 fetched, 1 preparing, 1 prepared +none$/);
+    expect(linesOf(textOf(40)).slice(-4)).toEqual([
       "Q, active, shard 1",
       "  jobs     2 fetched, 1 preparing,",
       "           1 prepared",
