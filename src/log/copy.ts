@@ -68,8 +68,8 @@ async function readThrough(
 ): Promise<Admission> {
   let state = unclaimed(shard);
   for await (const batch of log.read(shard)) {
-    for (const { bytes, hash } of batch) {
-      state = admit(state, decode(bytes, hash)).state;
+    for (const stored of batch) {
+      state = admit(state, decode(stored)).state;
       if (state.halted !== "") throw new LogHalted(shard, `shard ${shard} halts: ${state.halted}. It is not copied.`);
     }
     await take(batch);

@@ -5,8 +5,9 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { LogFault, ShardLost } from "./faults.ts";
+import { hashOf } from "./hash.ts";
 import type { Log } from "./log.ts";
-import { encode, hashOf, type LogRecord, maxRecordBytes, type RecordKind, type StoredRecord } from "./record.ts";
+import { encode, type LogRecord, maxRecordBytes, type RecordKind, type StoredRecord } from "./record.ts";
 import type { AdmittedRecord, OwnRecord, ShardReader } from "./replay.ts";
 import { splitEvents } from "./split.ts";
 

@@ -3,9 +3,10 @@
  * are stored and never over a re-serialisation, or a change of JSON writer would break every chain. The field names are
  * a STORAGE FORMAT: never rename one; another meaning needs another `fmt`. Events are opaque here.
  */
-import { hash } from "node:crypto";
 import { z } from "zod";
 import { fitsOf } from "../../events/fits.ts";
+import { hashOf } from "./hash.ts";
+import { textOf } from "./packed.ts";
 
 /** Upper bound of a record's stored bytes, the same in every log because Kafka's messages have one. */
 export const maxRecordBytes = 512 * 1024;
@@ -56,17 +57,14 @@ export type RecordKind = LogRecord["kind"];
 export interface StoredRecord {
   readonly bytes: Uint8Array;
   readonly hash: string;
+  /** The bytes as text, from the thread that read them and found that they have the hash. */
+  readonly text?: string;
 }
 
 /** A record whose bytes and hash agree and whose envelope is known, or why it is not. */
 export type Decoded =
   | { readonly ok: true; readonly record: LogRecord; readonly hash: string }
   | { readonly ok: false; readonly why: string; readonly hash: string };
-
-/** SHA-256 in lower-case hex. */
-export function hashOf(bytes: Uint8Array): string {
-  return hash("sha256", bytes, "hex");
-}
 
 /** Where encoded records lie back to back: one allocation a mebibyte instead of one a record. */
 const roomBytes = 1 << 20;
@@ -91,14 +89,9 @@ export function encode(record: LogRecord): StoredRecord {
   return { bytes, hash: hashOf(bytes) };
 }
 
-function textOf(bytes: Uint8Array): string {
-  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return buffer.toString();
-}
-
 /** Reads stored bytes. Never throws: a record that cannot be read is an answer, which halts its shard (admit.ts). */
-export function decode(bytes: Uint8Array, storedHash: string): Decoded {
-  const actual = hashOf(bytes);
+export function decode({ bytes, hash: storedHash, text }: StoredRecord): Decoded {
+  const actual = text === undefined ? hashOf(bytes) : storedHash;
   if (actual !== storedHash) {
     return {
       ok: false,
@@ -108,7 +101,7 @@ export function decode(bytes: Uint8Array, storedHash: string): Decoded {
   }
   let json: unknown;
   try {
-    json = JSON.parse(textOf(bytes));
+    json = JSON.parse(text ?? textOf(bytes));
   } catch (error) {
     return { ok: false, hash: actual, why: `not JSON: ${error instanceof Error ? error.message : String(error)}` };
   }

@@ -116,7 +116,7 @@ export class ShardReader<E> {
     this.#records += 1;
     this.#bytes += stored.bytes.length;
     if (this.#sought !== undefined) return this.#seek(stored, this.#sought);
-    const decoded = own?.decoded ?? decode(stored.bytes, stored.hash);
+    const decoded = own?.decoded ?? decode(stored);
     const { verdict, why, state } = admit(this.#admission, decoded);
     if (verdict === "discarded") this.#discarded += 1;
     if (verdict !== "admitted" || !decoded.ok) {
@@ -159,7 +159,7 @@ export class ShardReader<E> {
 
   /** Passes over what lies before the record at which the snapshot stands. */
   #seek(stored: StoredRecord, sought: Cursor): Taken<E> {
-    const decoded = stored.hash === sought.hash ? decode(stored.bytes, stored.hash) : undefined;
+    const decoded = stored.hash === sought.hash ? decode(stored) : undefined;
     if (!decoded?.ok || decoded.record.seq !== sought.seq) return { verdict: "discarded", why: "before the snapshot" };
     this.#sought = undefined;
     this.#admission = behind(decoded.record, decoded.hash);

@@ -9,9 +9,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gunzip, gzip } from "node:zlib";
 import { z } from "zod";
+import { hashOf } from "./hash.ts";
 import type { Log } from "./log.ts";
 import { syncDirectory } from "./place.ts";
-import { decode, hashOf } from "./record.ts";
+import { decode } from "./record.ts";
 import type { Cursor, Cursors } from "./replay.ts";
 
 const cursorSchema = z.strictObject({ seq: z.int().positive(), hash: z.string(), term: z.int().positive() });
@@ -113,7 +114,7 @@ async function holds(log: Log, shard: number, cursor: Cursor): Promise<boolean> 
   for await (const batch of log.read(shard, cursor.seq - 1)) {
     for (const stored of batch) {
       if (stored.hash !== cursor.hash) continue;
-      const decoded = decode(stored.bytes, stored.hash);
+      const decoded = decode(stored);
       return decoded.ok && decoded.record.seq === cursor.seq && decoded.record.term === cursor.term;
     }
   }

@@ -7,9 +7,10 @@ import { existsSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { LogFault, LogHalted, LogRefused } from "./faults.ts";
 import type { Deliver, Log } from "./log.ts";
+import { pack, unpack } from "./packed.ts";
 import { filesOf, requireLocalDirectory, requireSqlite } from "./place.ts";
 import { maxRecordBytes, type StoredRecord } from "./record.ts";
-import type { FromWorker, Opening, Packed, PostedError, ToWorker } from "./sqliteWorker.ts";
+import type { FromWorker, Opening, PostedError, ToWorker } from "./sqliteWorker.ts";
 
 export interface SqliteLogOptions {
   /** Shards of a new log (32 if not given); for an existing log the number it must have. */
@@ -52,17 +53,7 @@ export async function openSqliteLogReadOnly(dir: string): Promise<SqliteLog> {
 function revive(error: PostedError): Error {
   if (error.kind === "halted") return new LogHalted(error.shard, error.message);
   if (error.kind === "fault") return new LogFault(error.code, error.message);
-  const codes = [
-    "busy",
-    "missing",
-    "networkFileSystem",
-    "oldSqlite",
-    "foreign",
-    "shards",
-    "tooLarge",
-    "readOnly",
-  ] as const;
-  return new LogRefused(codes.find((code) => code === error.code) ?? "foreign", error.message);
+  return new LogRefused(error.code, error.message);
 }
 
 function closed(dir: string): LogFault {
@@ -152,27 +143,13 @@ function takeBatch(waiting: Waiting[]): Waiting[] {
   return waiting.splice(0, count);
 }
 
-/** Packs records into the buffer if it is large enough, or into a new one. */
-function packBatch(batch: readonly Waiting[], buffer: ArrayBuffer | undefined): Packed {
-  const lengths = batch.map(({ record }) => record.bytes.length);
-  const total = lengths.reduce((sum, length) => sum + length, 0);
+/** The buffer if it is large enough, or a new one. */
+function roomIn(buffer: ArrayBuffer | undefined): (bytes: number) => ArrayBuffer {
   // Rounded up, so that buffers fit again: touching fresh memory costs as much as the hash does.
-  const fits = buffer !== undefined && buffer.byteLength >= total;
-  const bytes = new Uint8Array(fits ? buffer : new ArrayBuffer(Math.ceil(total / bufferStep) * bufferStep));
-  let at = 0;
-  for (const { record } of batch) {
-    bytes.set(record.bytes, at);
-    at += record.bytes.length;
-  }
-  return { bytes, lengths, hashes: batch.map(({ record }) => record.hash) };
-}
-
-function unpack({ bytes, lengths, hashes }: Packed): StoredRecord[] {
-  let at = 0;
-  return lengths.map((length, index) => {
-    at += length;
-    return { bytes: bytes.subarray(at - length, at), hash: hashes[index] ?? "" };
-  });
+  return (bytes) =>
+    buffer !== undefined && buffer.byteLength >= bytes
+      ? buffer
+      : new ArrayBuffer(Math.ceil(bytes / bufferStep) * bufferStep);
 }
 
 async function start(opening: Opening): Promise<SqliteLog> {
@@ -270,7 +247,10 @@ class EmbeddedLog implements SqliteLog {
     this.#pumping = false;
     while (this.#waiting.length > 0 && this.#underWay < batchesUnderWay) {
       const batch = takeBatch(this.#waiting);
-      const records = packBatch(batch, this.#buffers.pop());
+      const records = pack(
+        batch.map(({ record }) => record),
+        roomIn(this.#buffers.pop()),
+      );
       const shards = batch.map(({ shard }) => shard);
       this.#underWay += 1;
       this.#thread

@@ -7,8 +7,10 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { type Anchor, openAnchor, readAnchor, type Tail } from "./anchorFile.ts";
-import { LogFault, LogHalted, LogRefused } from "./faults.ts";
+import { LogFault, LogHalted, LogRefused, type RefusalCode } from "./faults.ts";
+import { type Packed, packRead } from "./packed.ts";
 import { filesOf, forgetHolder, heldByAnother, noteHolder, syncDirectory } from "./place.ts";
+import type { StoredRecord } from "./record.ts";
 
 /** What the thread is started with. */
 export interface Opening {
@@ -21,12 +23,6 @@ export interface Opening {
   readonly trustTail: boolean;
 }
 
-/** Records back to back in one buffer, which travels without a copy. */
-export interface Packed {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly lengths: readonly number[];
-  readonly hashes: readonly string[];
-}
 export type ToWorker =
   | { readonly type: "append"; readonly id: number; readonly shards: readonly number[]; readonly records: Packed }
   | {
@@ -46,12 +42,10 @@ export type FromWorker =
   | { readonly type: "rows"; readonly id: number; readonly records: Packed }
   | { readonly type: "failed"; readonly id: number; readonly error: PostedError };
 /** An error as it crosses threads. */
-export interface PostedError {
-  readonly kind: "fault" | "refused" | "halted";
-  readonly code: string;
-  readonly shard: number;
-  readonly message: string;
-}
+export type PostedError =
+  | { readonly kind: "fault"; readonly code: string; readonly message: string }
+  | { readonly kind: "refused"; readonly code: RefusalCode; readonly message: string }
+  | { readonly kind: "halted"; readonly shard: number; readonly message: string };
 
 /** Rows of a shard are the range from `shard x 2^40`, so that one table keeps each in its order. */
 const shardRange = 2 ** 40;
@@ -71,11 +65,11 @@ function codeOf(error: unknown): number {
 
 function posted(error: unknown, dir: string): PostedError {
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof LogRefused) return { kind: "refused", code: error.code, shard: -1, message };
-  if (error instanceof LogHalted) return { kind: "halted", code: "", shard: error.shard, message };
-  if (error instanceof LogFault) return { kind: "fault", code: error.code, shard: -1, message };
+  if (error instanceof LogRefused) return { kind: "refused", code: error.code, message };
+  if (error instanceof LogHalted) return { kind: "halted", shard: error.shard, message };
+  if (error instanceof LogFault) return { kind: "fault", code: error.code, message };
   const code = codeOf(error);
-  return { kind: "fault", code: String(code), shard: -1, message: `SQLite in ${dir}: ${message} (${code})` };
+  return { kind: "fault", code: String(code), message: `SQLite in ${dir}: ${message} (${code})` };
 }
 
 function one(db: DatabaseSync, sql: string, ...values: number[]): unknown {
@@ -187,7 +181,7 @@ function openStore(opening: Opening) {
       anchored = false;
     },
     read: (shard: number, from: number, until: number) =>
-      pack(select, shard * shardRange + from, shard * shardRange + until),
+      rowsOf(select, shard * shardRange + from, shard * shardRange + until),
     keepAnchor(): void {
       if (anchored) return;
       anchor?.write(tails);
@@ -203,24 +197,16 @@ function openStore(opening: Opening) {
 }
 
 /** Rows up to the bounds of one message; at least one where there is one. */
-function pack(select: StatementSync, from: number, until: number): Packed {
-  const parts: Uint8Array[] = [];
-  const hashes: string[] = [];
+function rowsOf(select: StatementSync, from: number, until: number): Packed {
+  const records: StoredRecord[] = [];
   let total = 0;
   for (const row of select.iterate(from, until, readRows)) {
     if (!(row.bytes instanceof Uint8Array)) throw new LogFault("type", `the log holds ${typeof row.bytes} for bytes`);
-    parts.push(row.bytes);
-    hashes.push(String(row.hash));
+    records.push({ bytes: row.bytes, hash: String(row.hash) });
     total += row.bytes.length;
     if (total >= readBytes) break;
   }
-  const bytes = new Uint8Array(total);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return { bytes, lengths: parts.map((part) => part.length), hashes };
+  return packRead(records);
 }
 
 function serve(opening: Opening, post: (message: FromWorker, transfer?: readonly ArrayBuffer[]) => void): void {

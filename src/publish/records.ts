@@ -7,7 +7,7 @@ import { parseEvents, type WindrowEvent } from "../../events/events.ts";
 import { type Admission, admit, behind, unclaimed } from "../log/admit.ts";
 import { LogHalted, SnapshotRefused } from "../log/faults.ts";
 import type { Log } from "../log/log.ts";
-import { decode } from "../log/record.ts";
+import { decode, type StoredRecord } from "../log/record.ts";
 import type { Cursor, Cursors } from "../log/replay.ts";
 
 /** What counts of a record for those who fold it. */
@@ -43,9 +43,9 @@ class ShardTail {
   /** Admitted records up to the tip of the moment. @throws LogHalted, SnapshotRefused */
   async *toTip(): AsyncGenerator<ReadRecord> {
     for await (const batch of this.#log.read(this.#shard, this.#offset)) {
-      for (const { bytes, hash } of batch) {
+      for (const stored of batch) {
         this.#offset += 1;
-        const record = this.#take(bytes, hash);
+        const record = this.#take(stored);
         if (record) yield record;
       }
     }
@@ -53,9 +53,10 @@ class ShardTail {
     if (from) throw new SnapshotRefused(`the log has no record ${from.seq} of shard ${this.#shard} of the snapshot`);
   }
 
-  #take(bytes: Uint8Array, hash: string): ReadRecord | undefined {
+  #take(stored: StoredRecord): ReadRecord | undefined {
+    const { hash } = stored;
     if (this.#from && hash !== this.#from.hash) return undefined;
-    const decoded = decode(bytes, hash);
+    const decoded = decode(stored);
     if (this.#from && decoded.ok) {
       this.#from = undefined;
       this.#admission = behind(decoded.record, hash);

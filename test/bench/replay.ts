@@ -3,8 +3,8 @@
  * SQLite, hash, JSON, envelope, chain, schemas, machines), against JSON.parse and SHA-256 of the same bytes in memory.
  */
 import { parseEvents } from "../../events/events.ts";
+import { hashOf } from "../../src/log/hash.ts";
 import type { Log } from "../../src/log/log.ts";
-import { hashOf } from "../../src/log/record.ts";
 import { replay } from "../../src/log/replay.ts";
 import { openSqliteLogReadOnly } from "../../src/log/sqlite.ts";
 import { fold } from "../../src/projection.ts";

@@ -143,8 +143,8 @@ export class Site implements Plugins {
 
   /** Decisions about the queue that are in the log, each as the names of its events. */
   decisions(): string[][] {
-    return (this.#store.shards[1] ?? []).flatMap(({ bytes, hash }) => {
-      const decoded = decode(bytes, hash);
+    return (this.#store.shards[1] ?? []).flatMap((stored) => {
+      const decoded = decode(stored);
       if (!decoded.ok || decoded.record.kind !== "decision") return [];
       return [decoded.record.events.map((event) => (event as WindrowEvent).type)];
     });

@@ -203,7 +203,7 @@ export class Plant {
         shards.map(async (shard) => {
           let last = { kind: "none", at: 0 };
           for await (const records of log.read(shard)) {
-            const decoded = records.map(({ bytes, hash }) => decode(bytes, hash)).findLast(({ ok }) => ok);
+            const decoded = records.map(decode).findLast(({ ok }) => ok);
             if (decoded?.ok) last = { kind: decoded.record.kind, at: decoded.record.at };
           }
           return last;

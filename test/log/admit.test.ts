@@ -8,7 +8,7 @@ import { Chain } from "./fixtures.ts";
 function run(records: readonly StoredRecord[], from: Admission = unclaimed(0)) {
   let state = from;
   const verdicts = records.map((record) => {
-    const result = admit(state, decode(record.bytes, record.hash));
+    const result = admit(state, decode(record));
     state = result.state;
     return result;
   });

@@ -1,9 +1,9 @@
 /** Instances hear of each other through Kafka. */
 import { describe, expect, it } from "vitest";
+import { hashOf } from "../../src/log/hash.ts";
 import { connectKafka } from "../../src/log/kafka/connect.ts";
 import { openKafkaPresence } from "../../src/log/kafka/presence.ts";
 import { noSecurity, parseKafkaAddress } from "../../src/log/kafka/settings.ts";
-import { hashOf } from "../../src/log/record.ts";
 import { freshAddress, theBroker } from "../broker/answer.ts";
 
 const broker = await theBroker();

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseKafkaAddress, readKafkaSecurity, securityOf } from "../../src/log/kafka/settings.ts";
+import { tokenOf } from "../../src/log/kafka/token.ts";
 
 let dir: string;
 beforeEach(() => {
@@ -110,7 +111,7 @@ describe("client properties", () => {
       "sasl.oauthbearer.scope": "kafka",
     });
     if (way?.mechanism !== "oauthbearer") throw new Error("no bearer token");
-    expect([await way.token(), await way.token()]).toEqual(["token 1", "token 1"]);
+    expect([await tokenOf(way.source), await tokenOf(way.source)]).toEqual(["token 1", "token 1"]);
     const basic = Buffer.from("id:s%3At").toString("base64");
     expect(asked).toEqual([`Basic ${basic} grant_type=client_credentials&scope=kafka`]);
     server.closeAllConnections();
@@ -123,7 +124,7 @@ describe("client properties", () => {
     if (way?.mechanism !== "oauthbearer") throw new Error("no bearer token");
     for (const token of ["one", "two"]) {
       writeFileSync(join(dir, "token"), `${token}\n`);
-      expect(await way.token()).toBe(token);
+      expect(await tokenOf(way.source)).toBe(token);
     }
   });
 });

@@ -5,11 +5,11 @@
 import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { expect, it } from "vitest";
+import { hashOf } from "../../src/log/hash.ts";
 import { connectKafka } from "../../src/log/kafka/connect.ts";
 import { noSecurity, parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { openKafkaSnapshots } from "../../src/log/kafka/snapshots.ts";
 import { memoryStore, openMemoryLog } from "../../src/log/memory.ts";
-import { hashOf } from "../../src/log/record.ts";
 import { fetchSnapshot, findSnapshot, type SnapshotFile, writeSnapshot } from "../../src/log/snapshot.ts";
 import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
 import { tempDir } from "../plugins/fixtures.ts";

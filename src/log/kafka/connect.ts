@@ -16,8 +16,10 @@ import { endsOf, leaderOf, leadersOf } from "./leaders.ts";
 import { messageOf } from "./message.ts";
 import { type Acknowledge, type Producing, produceTo } from "./produce.ts";
 import type { KafkaSecurity, Sasl } from "./settings.ts";
+import { tokenOf } from "./token.ts";
 import { isAnswer, troubleOf } from "./trouble.ts";
 
+/** Plain data: a thread is given it. */
 export interface KafkaOptions {
   readonly brokers: readonly string[];
   readonly topic: string;
@@ -163,8 +165,9 @@ function tracked(sockets: Set<Socket>): ISocketFactory {
 
 function saslOf(sasl: Sasl): SASLOptions {
   if (sasl.mechanism !== "oauthbearer") return sasl;
-  const { token } = sasl;
-  return { mechanism: "oauthbearer", oauthBearerProvider: async () => ({ value: await token() }) };
+  const { source } = sasl;
+  // Asked before each authentication, so that another is given when the old one is about to end.
+  return { mechanism: "oauthbearer", oauthBearerProvider: async () => ({ value: await tokenOf(source) }) };
 }
 
 /** A client for one topic. It connects at the first call. */

@@ -11,6 +11,7 @@ import { maxRecordBytes, type StoredRecord } from "../record.ts";
 import { type Ends, type KafkaClient, KafkaTrouble } from "./client.ts";
 import { connectKafka } from "./connect.ts";
 import { followShards, lostReason } from "./follower.ts";
+import { ReadingThread } from "./readingThread.ts";
 import { type KafkaAddress, type KafkaSecurity, noSecurity, parseKafkaAddress } from "./settings.ts";
 import { KafkaShard } from "./shard.ts";
 import { journalOf, openTopic } from "./topic.ts";
@@ -41,17 +42,25 @@ export interface KafkaLogOptions {
 export async function openKafkaLog(address: string, options: KafkaLogOptions = {}): Promise<Log> {
   const { security = noSecurity, requestMs = 5000 } = options;
   const at = parseKafkaAddress(address);
-  const client = connectKafka({ brokers: at.brokers, topic: journalOf(at.prefix), security, requestMs });
-  return openOn(client, at, options);
+  const connection = { brokers: at.brokers, topic: journalOf(at.prefix), security, requestMs };
+  const client = connectKafka(connection);
+  return openOn(client, at, options, new ReadingThread(connection, client));
 }
 
 /** So many records at a time are handed on: in between, what was fetched ahead comes in. */
 const pieceRecords = 256;
+/** Fewer are read before a thread for them has begun. */
+const farRecords = 5000;
 /** 24 days: more than a timer cannot wait. */
 const longestMs = 2 ** 31 - 1;
 
-/** Opens the log over a client, which it closes. */
-export async function openOn(client: KafkaClient, address: KafkaAddress, options: KafkaLogOptions): Promise<Log> {
+/** Opens the log over a client, which it closes, and another that reads from far back if there is one. */
+export async function openOn(
+  client: KafkaClient,
+  address: KafkaAddress,
+  options: KafkaLogOptions,
+  far: Parts["far"] = client,
+): Promise<Log> {
   const {
     giveUpMs = 15_000,
     waits = false,
@@ -68,7 +77,8 @@ export async function openOn(client: KafkaClient, address: KafkaAddress, options
     const writing = { client, maxBatchBytes: topic.maxBatchBytes, giveUpMs };
     const made = numbers.map((shard) => new KafkaShard(shard, ends.get(shard)?.end ?? 0, writing));
     const askMs = waits ? longestMs : giveUpMs;
-    return new KafkaLog({ client, shards: made, topic: journalOf(address.prefix), readOnly, askMs, notice, halted });
+    const journal = journalOf(address.prefix);
+    return new KafkaLog({ client, far, shards: made, topic: journal, readOnly, askMs, notice, halted });
   } catch (error) {
     client.close();
     throw error instanceof KafkaTrouble ? refusalOf(error, journalOf(address.prefix), address.brokers) : error;
@@ -77,6 +87,8 @@ export async function openOn(client: KafkaClient, address: KafkaAddress, options
 
 interface Parts {
   readonly client: KafkaClient;
+  /** What reads a shard of which there is much to read. */
+  readonly far: Pick<KafkaClient, "read" | "close">;
   readonly shards: readonly KafkaShard[];
   readonly topic: string;
   readonly readOnly: boolean;
@@ -108,10 +120,12 @@ class KafkaLog implements Log {
     const { start, end } = await this.#endsOf(of);
     const lost = fromOffset < start ? lostReason({ shard, position: fromOffset }, start, end) : undefined;
     if (lost !== undefined) throw new LogHalted(shard, lost);
-    let ahead = fromOffset < end ? this.#fetch(shard, fromOffset) : undefined;
+    const { client, far } = this.#parts;
+    const by = end - fromOffset < farRecords ? client : far;
+    let ahead = fromOffset < end ? this.#fetch(by, shard, fromOffset) : undefined;
     while (ahead !== undefined) {
       const { records, next } = await ahead;
-      ahead = next < end ? this.#fetch(shard, next) : undefined;
+      ahead = next < end ? this.#fetch(by, shard, next) : undefined;
       ahead?.catch(() => undefined); // a caller who stops early does not come for it, nor for its error
       const batch = records.filter(({ offset }) => offset < end).map(({ record }) => record);
       for (let at = 0; at < batch.length; at += pieceRecords) {
@@ -148,11 +162,12 @@ class KafkaLog implements Log {
   }
 
   async #close(): Promise<void> {
-    const { client, shards } = this.#parts;
+    const { client, far, shards } = this.#parts;
     await Promise.all(shards.map((shard) => shard.drained()));
     const ended = this.#stopFollowing?.();
     this.#cut.abort();
     client.close();
+    far.close();
     await ended;
     for (const shard of shards) shard.fail(this.#closed());
   }
@@ -167,9 +182,9 @@ class KafkaLog implements Log {
   }
 
   /** The next records; a fetch that gives none while there are some is asked again. */
-  #fetch(shard: number, offset: number) {
+  #fetch(by: Parts["far"], shard: number, offset: number) {
     return this.#insist(`reading shard ${shard} from offset ${offset}`, async () => {
-      const fetched = await this.#parts.client.read({ partition: shard, offset });
+      const fetched = await by.read({ partition: shard, offset });
       if (fetched.next > offset) return fetched;
       throw new KafkaTrouble("EMPTY", "a fetch below the end of the log gave nothing", true);
     });

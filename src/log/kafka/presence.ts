@@ -3,7 +3,7 @@
  * retention. Nothing depends on it but how evenly shards are shared; who leads is decided in the journal alone.
  */
 import { z } from "zod";
-import { hashOf } from "../record.ts";
+import { hashOf } from "../hash.ts";
 import { KafkaTrouble } from "./client.ts";
 import { saidIn } from "./message.ts";
 import type { KafkaPlace } from "./settings.ts";

@@ -4,10 +4,10 @@
  * back to a weaker way in than the one that was asked for, nor put a secret into a message.
  */
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { parseEnv } from "node:util";
 import { z } from "zod";
 import { LogRefused } from "../faults.ts";
+import type { TokenSource } from "./token.ts";
 
 /** An address, taken apart. */
 export interface KafkaAddress {
@@ -32,9 +32,9 @@ export type Sasl =
       readonly username: string;
       readonly password: string;
     }
-  /** `token` is asked before each authentication, so it may give another when the old one is about to end. */
-  | { readonly mechanism: "oauthbearer"; readonly token: () => Promise<string> };
+  | { readonly mechanism: "oauthbearer"; readonly source: TokenSource };
 
+/** Plain data: threads are given it. */
 export interface KafkaSecurity {
   readonly clientId: string;
   readonly tls?: Tls;
@@ -146,33 +146,19 @@ async function tlsOf(given: Properties): Promise<Tls> {
 function saslOf(given: Properties): Sasl {
   const mechanism = given["sasl.mechanism"];
   if (mechanism === undefined) throw new Error("sasl.mechanism is missing");
-  if (mechanism === "oauthbearer") return { mechanism, token: tokenOf(given) };
+  if (mechanism === "oauthbearer") return { mechanism, source: tokenSourceOf(given) };
   const [username, password] = [given["sasl.username"], given["sasl.password"]];
   if (username === undefined || password === undefined) throw new Error("sasl.username or sasl.password is missing");
   return { mechanism, username, password };
 }
 
-const granted = z.object({ access_token: text, expires_in: z.number().positive().default(60) });
-
-function tokenOf(given: Properties): () => Promise<string> {
+function tokenSourceOf(given: Properties): TokenSource {
   const url = given["sasl.oauthbearer.token.endpoint.url"];
   if (url === undefined) throw new Error("sasl.oauthbearer.token.endpoint.url is missing");
-  if (url.startsWith("file:")) return async () => (await readFile(fileURLToPath(url), "utf8")).trim();
+  if (url.startsWith("file:")) return { url };
   const [id, secret] = [given["sasl.oauthbearer.client.id"], given["sasl.oauthbearer.client.secret"]];
   if (id === undefined || secret === undefined)
     throw new Error("sasl.oauthbearer.client.id or sasl.oauthbearer.client.secret is missing");
   const scope = given["sasl.oauthbearer.scope"];
-  let held = { token: "", until: 0 };
-  return async () => {
-    // Each broker connection authenticates by itself: they share a token for most of its life.
-    if (performance.now() < held.until) return held.token;
-    const body = new URLSearchParams({ grant_type: "client_credentials", ...(scope === undefined ? {} : { scope }) });
-    const login = `${encodeURIComponent(id)}:${encodeURIComponent(secret)}`;
-    const authorization = `Basic ${Buffer.from(login).toString("base64")}`;
-    const answer = await fetch(url, { method: "POST", body, headers: { authorization } });
-    if (!answer.ok) throw new Error(`${url} answers ${answer.status} to the request for a token`);
-    const { access_token, expires_in } = granted.parse(await answer.json());
-    held = { token: access_token, until: performance.now() + expires_in * 800 };
-    return held.token;
-  };
+  return { url, client: { id, secret }, ...(scope === undefined ? {} : { scope }) };
 }

@@ -255,7 +255,7 @@ export class KafkaShard {
   }
 }
 
-const isClaim = ({ bytes, hash }: StoredRecord): boolean => {
-  const decoded = decode(bytes, hash);
+const isClaim = (record: StoredRecord): boolean => {
+  const decoded = decode(record);
   return decoded.ok && decoded.record.kind === "claim";
 };

@@ -5,7 +5,7 @@
  * torn here is as if it had never been written.
  */
 import { z } from "zod";
-import { hashOf } from "../record.ts";
+import { hashOf } from "../hash.ts";
 import type { SharedSnapshots, SnapshotFile } from "../snapshot.ts";
 import type { KafkaClient } from "./client.ts";
 import { saidIn } from "./message.ts";
