@@ -13,6 +13,7 @@ import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
 import { bearerToken, user } from "../broker/secure.ts";
 import { Chain, journalOn, noted, numbers, readAll } from "./fixtures.ts";
 import { logSuite } from "./suite.ts";
+import { tokenEndpoint } from "./tokenEndpoint.ts";
 
 const answer = await theBroker();
 if ("none" in answer) {
@@ -239,6 +240,22 @@ function securityCases(secure: Broker["secure"]): void {
     const opening = openLog(freshAddress({ brokers, kind: "" }), { security, requestMs: 1000 });
     await expect(opening).rejects.toMatchObject({ code: "unreachable" });
     await expect(opening).rejects.toThrow(why);
+  });
+
+  it("is closed, after 10 s, where the token endpoint does not answer", { timeout: 30_000 }, async () => {
+    const { url, asked } = await tokenEndpoint(() => undefined);
+    const security = await securityOf({
+      ...bearer,
+      "sasl.oauthbearer.token.endpoint.url": url,
+      "sasl.oauthbearer.client.id": "id",
+      "sasl.oauthbearer.client.secret": "hush",
+    });
+    const opening = openLog(freshAddress({ brokers: `${sasl},${sasl}`, kind: "" }), { security });
+    const why = expect.stringMatching(
+      /^no way in to Kafka at .*the token endpoint http:\S+\/token does not answer within 10 s.*Check .* token/,
+    );
+    await expect(opening).rejects.toMatchObject({ name: "LogRefused", code: "unreachable", message: why });
+    expect(asked).toHaveLength(1);
   });
 }
 

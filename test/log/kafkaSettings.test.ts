@@ -1,11 +1,11 @@
 /** Addresses of Kafka logs, and client properties as a way in: what is taken, and what is refused in which words. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseKafkaAddress, readKafkaSecurity, securityOf } from "../../src/log/kafka/settings.ts";
 import { tokenOf } from "../../src/log/kafka/token.ts";
+import { tokenEndpoint } from "./tokenEndpoint.ts";
 
 let dir: string;
 beforeEach(() => {
@@ -88,24 +88,12 @@ describe("client properties", () => {
   });
 
   it("exchange client credentials for a token, and keep it for most of its life", async () => {
-    const asked: string[] = [];
-    const server = createServer((request, response) => {
-      let body = "";
-      request.on("data", (part) => {
-        body += part;
-      });
-      request.on("end", () => {
-        asked.push(`${request.headers.authorization} ${body}`);
-        response.setHeader("content-type", "application/json");
-        response.end(JSON.stringify({ access_token: `token ${asked.length}`, expires_in: 3600 }));
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const address = server.address();
-    const port = typeof address === "object" ? address?.port : 0;
+    const { url, asked } = await tokenEndpoint((n) => ({
+      body: JSON.stringify({ access_token: `token ${n}`, expires_in: 3600 }),
+    }));
     const { sasl: way } = await securityOf({
       ...sasl,
-      "sasl.oauthbearer.token.endpoint.url": `http://127.0.0.1:${port}/token`,
+      "sasl.oauthbearer.token.endpoint.url": url,
       "sasl.oauthbearer.client.id": "id",
       "sasl.oauthbearer.client.secret": "s:t",
       "sasl.oauthbearer.scope": "kafka",
@@ -114,8 +102,6 @@ describe("client properties", () => {
     expect([await tokenOf(way.source), await tokenOf(way.source)]).toEqual(["token 1", "token 1"]);
     const basic = Buffer.from("id:s%3At").toString("base64");
     expect(asked).toEqual([`Basic ${basic} grant_type=client_credentials&scope=kafka`]);
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
   });
 
   it("read a token from a file each time, since somebody else keeps it fresh", async () => {
@@ -126,5 +112,28 @@ describe("client properties", () => {
       writeFileSync(join(dir, "token"), `${token}\n`);
       expect(await tokenOf(way.source)).toBe(token);
     }
+  });
+
+  const troubles: readonly (readonly [string, { status?: number; body: string } | undefined, RegExp])[] = [
+    ["does not answer", undefined, /does not answer within 0\.05 s$/],
+    ["says no", { status: 401, body: "{}" }, /answers 401 to the request for a token$/],
+    ["answers with a bare token", { body: "hush" }, /answers with something that is no token$/],
+    ["answers without a token", { body: '{"id_token":"hush"}' }, /answers with something that is no token$/],
+  ];
+  it.each(troubles)("say which token endpoint %s, and no secret", async (_what, answer, why) => {
+    const { url } = await tokenEndpoint(() => answer);
+    const asking = tokenOf({ url: `${url}?key=hush`, client: { id: "id", secret: "hush" } }, 50);
+    const words = await asking.catch(({ message, cause }: Error) => [message, cause]);
+    expect(words).toEqual([expect.stringMatching(why), undefined]);
+    expect(String(words)).toContain(`the token endpoint ${url} `);
+    expect(String(words)).not.toContain("hush");
+  });
+
+  it("say where no token endpoint is, and where no token can be read", async () => {
+    const client = { id: "id", secret: "hush" };
+    await expect(tokenOf({ url: "http://127.0.0.1:1/token", client })).rejects.toThrow(
+      /^the token endpoint http:\/\/127\.0\.0\.1:1\/token cannot be asked/,
+    );
+    await expect(tokenOf({ url: `file://${join(dir, "none")}` })).rejects.toThrow(/^no token can be read: .*none/);
   });
 });

@@ -16,7 +16,7 @@ import { endsOf, leaderOf, leadersOf } from "./leaders.ts";
 import { messageOf } from "./message.ts";
 import { type Acknowledge, type Producing, produceTo } from "./produce.ts";
 import type { KafkaSecurity, Sasl } from "./settings.ts";
-import { tokenOf } from "./token.ts";
+import { noToken, tokenOf } from "./token.ts";
 import { isAnswer, troubleOf } from "./trouble.ts";
 
 /** Plain data: a thread is given it. */
@@ -251,7 +251,8 @@ function administration(options: KafkaOptions): Pick<KafkaClient, "describe" | "
         return await act(admin);
       } catch (error) {
         const trouble = troubleOf(error);
-        if (left === 0 || isAnswer(error) || !trouble.retriable) throw trouble;
+        const isSaid = isAnswer(error) || trouble.code === noToken; // another broker would say the same
+        if (left === 0 || isSaid || !trouble.retriable) throw trouble;
       } finally {
         cut(sockets);
       }

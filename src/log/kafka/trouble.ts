@@ -35,7 +35,7 @@ export function refusalOf({ code, message }: KafkaTrouble, topic: string, broker
     return new LogRefused("misconfigured", `Kafka refuses ${topic} at ${where}. The user needs ${needed}`);
   }
   if (/SASL|CERT|SELF_SIGNED|TLS|SSL/i.test(`${code} ${message}`)) {
-    const advice = "Check security.protocol, user, password and certificates in the file of client properties";
+    const advice = "Check security.protocol, user, password, token and certificates in the file of client properties";
     return new LogRefused("unreachable", `no way in to Kafka at ${where}. ${advice}`);
   }
   if (/^[A-Z]+(_[A-Z]+)+$/.test(code))
