@@ -38,16 +38,34 @@ describe("client properties", () => {
       "# as for kcat",
       "security.protocol=SASL_SSL",
       `ssl.ca.location=${join(dir, "ca.pem")}`,
-      "sasl.mechanism = SCRAM-SHA-256",
-      "sasl.username=harvester",
-      'sasl.password="a b#c=d"',
+      "  # and here",
+      "",
+      "bootstrap.servers=elsewhere:9092",
+      "sasl.mechanisms = SCRAM-SHA-256\r",
+      "  sasl.username=harvester  ",
+      "sasl.password=a",
+      `sasl.password="a b#c=d\\=e'`,
     ];
     writeFileSync(file, lines.join("\n"));
     expect(await readKafkaSecurity(file)).toEqual({
       clientId: "windrow",
       tls: { ca: "the authority" },
-      sasl: { mechanism: "scram-sha-256", username: "harvester", password: "a b#c=d" },
+      sasl: { mechanism: "scram-sha-256", username: "harvester", password: `"a b#c=d=e'` },
     });
+  });
+
+  it("are read line by line, and one that says nothing is named by its number alone", async () => {
+    const file = join(dir, "client.properties");
+    for (const line of ["hush", "=hush"]) {
+      writeFileSync(file, `security.protocol=plaintext\n${line}\n`);
+      await expect(readKafkaSecurity(file)).rejects.toThrow(/client.properties: line 2 is not name=value$/);
+    }
+  });
+
+  it.each(["sasl.mechanism", "sasl.mechanisms"])("name the mechanism by %s", async (name) => {
+    const user = { "sasl.username": "a", "sasl.password": "b" };
+    const { sasl: way } = await securityOf({ "security.protocol": "sasl_ssl", [name]: "PLAIN", ...user });
+    expect(way).toEqual({ mechanism: "plain", username: "a", password: "b" });
   });
 
   it("give certificates on both sides", async () => {
@@ -60,6 +78,7 @@ describe("client properties", () => {
   });
 
   const sasl = { "security.protocol": "sasl_ssl", "sasl.mechanism": "oauthbearer" };
+  const [method, endpoint] = ["sasl.oauthbearer.method", "sasl.oauthbearer.token.endpoint.url"];
   const refused: readonly (readonly [Record<string, string>, RegExp])[] = [
     [{}, /security.protocol/],
     [{ "security.protocol": "tls" }, /security.protocol/],
@@ -67,14 +86,15 @@ describe("client properties", () => {
     [{ "security.protocol": "sasl_plaintext", "ssl.ca.location": "a" }, /ssl.ca.location has no meaning/],
     [{ "security.protocol": "ssl", "ssl.key.location": "a" }, /come together/],
     [{ "security.protocol": "ssl", "enable.ssl.certificate.verification": "false" }, /enable.ssl/],
-    [{ "security.protocol": "sasl_ssl" }, /sasl.mechanism is missing/],
+    [{ "security.protocol": "sasl_ssl" }, /sasl.mechanisms is missing/],
+    [{ ...sasl, "sasl.mechanisms": "plain" }, /two names of one thing/],
     [{ ...sasl, "sasl.mechanism": "plain", "sasl.username": "a" }, /sasl.password is missing/],
     [{ ...sasl, "sasl.mechanism": "gssapi" }, /sasl.mechanism/],
     [sasl, /token.endpoint.url is missing/],
-    [
-      { ...sasl, "sasl.oauthbearer.token.endpoint.url": "https://iam/token" },
-      /client.id or .*client.secret is missing/,
-    ],
+    [{ ...sasl, [endpoint]: "https://iam/token", [method]: "default" }, /method=default does not fit an endpoint/],
+    [{ ...sasl, [endpoint]: "file:///token", [method]: "oidc" }, /method=oidc does not fit a file/],
+    [{ ...sasl, [method]: "aws_iam" }, /sasl.oauthbearer.method/],
+    [{ ...sasl, [endpoint]: "https://iam/token" }, /client.id or .*client.secret is missing/],
   ];
   it.each(refused)("%j are refused", async (properties, why) => {
     await expect(securityOf(properties)).rejects.toThrow(why);
@@ -93,6 +113,7 @@ describe("client properties", () => {
     }));
     const { sasl: way } = await securityOf({
       ...sasl,
+      "sasl.oauthbearer.method": "OIDC",
       "sasl.oauthbearer.token.endpoint.url": url,
       "sasl.oauthbearer.client.id": "id",
       "sasl.oauthbearer.client.secret": "s:t",
@@ -105,7 +126,7 @@ describe("client properties", () => {
   });
 
   it("read a token from a file each time, since somebody else keeps it fresh", async () => {
-    const url = { "sasl.oauthbearer.token.endpoint.url": `file://${join(dir, "token")}` };
+    const url = { [method]: "default", [endpoint]: `file://${join(dir, "token")}` };
     const { sasl: way } = await securityOf({ ...sasl, ...url });
     if (way?.mechanism !== "oauthbearer") throw new Error("no bearer token");
     for (const token of ["one", "two"]) {

@@ -4,7 +4,6 @@
  * back to a weaker way in than the one that was asked for, nor put a secret into a message.
  */
 import { readFile } from "node:fs/promises";
-import { parseEnv } from "node:util";
 import { z } from "zod";
 import { LogRefused } from "../faults.ts";
 import type { TokenSource } from "./token.ts";
@@ -75,7 +74,14 @@ export function parseKafkaAddress(text: string): KafkaAddress {
 }
 
 const text = z.string().min(1);
+const mechanism = z
+  .string()
+  .toLowerCase()
+  .pipe(z.enum(["plain", "scram-sha-256", "scram-sha-512", "oauthbearer"]))
+  .optional();
 const schema = z.strictObject({
+  /** For other clients: the brokers of a log are those of its address. */
+  "bootstrap.servers": text.optional(),
   "client.id": text.default("windrow"),
   "security.protocol": z
     .string()
@@ -85,13 +91,17 @@ const schema = z.strictObject({
   "ssl.certificate.location": text.optional(),
   "ssl.key.location": text.optional(),
   "ssl.key.password": text.optional(),
-  "sasl.mechanism": z
-    .string()
-    .toLowerCase()
-    .pipe(z.enum(["plain", "scram-sha-256", "scram-sha-512", "oauthbearer"]))
-    .optional(),
+  /** Two names of one thing. */
+  "sasl.mechanisms": mechanism,
+  "sasl.mechanism": mechanism,
   "sasl.username": text.optional(),
   "sasl.password": text.optional(),
+  /** `oidc`: a token endpoint; `default`: somebody else brings the token. The URL says it too. */
+  "sasl.oauthbearer.method": z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(["default", "oidc"]))
+    .optional(),
   /** `https:`: client credentials are exchanged there; `file:`: a token that somebody else keeps fresh. */
   "sasl.oauthbearer.token.endpoint.url": z.url({ protocol: /^(https?|file)$/ }).optional(),
   "sasl.oauthbearer.client.id": text.optional(),
@@ -100,14 +110,29 @@ const schema = z.strictObject({
 });
 type Properties = z.output<typeof schema>;
 
-/** Reads a file of properties, `key=value` a line. @throws LogRefused saying what is wrong with it. */
+/** Reads a file of properties, `name=value` a line. @throws LogRefused saying what is wrong with it. */
 export async function readKafkaSecurity(path: string): Promise<KafkaSecurity> {
   const refuse = (why: string) => new LogRefused("misconfigured", `${path}: ${why}`);
   try {
-    return await securityOf(parseEnv(await readFile(path, "utf8")));
+    return await securityOf(propertiesIn(await readFile(path, "utf8")));
   } catch (error) {
     throw refuse(error instanceof Error ? error.message : String(error));
   }
+}
+
+/**
+ * Properties as kcat reads them: `#` begins a comment only where a line begins, quotes mean nothing, and `\:` and `\=`
+ * are Java's `:` and `=`. Blanks around names and values do not count.
+ */
+function propertiesIn(text: string): Record<string, string> {
+  const lines = text.split("\n").map((line) => line.trim().replace(/\\([:=])/g, "$1"));
+  const properties = lines.flatMap((line, at) => {
+    if (line === "" || line.startsWith("#")) return [];
+    const equals = line.indexOf("=");
+    if (equals < 1) throw new Error(`line ${at + 1} is not name=value`);
+    return [[line.slice(0, equals).trimEnd(), line.slice(equals + 1).trimStart()] as const];
+  });
+  return Object.fromEntries(properties);
 }
 
 /** Client properties as a way in. Throws with a sentence for what is missing, unknown or does not fit together. */
@@ -144,8 +169,10 @@ async function tlsOf(given: Properties): Promise<Tls> {
 }
 
 function saslOf(given: Properties): Sasl {
-  const mechanism = given["sasl.mechanism"];
-  if (mechanism === undefined) throw new Error("sasl.mechanism is missing");
+  const mechanism = given["sasl.mechanisms"] ?? given["sasl.mechanism"];
+  if (mechanism === undefined) throw new Error("sasl.mechanisms is missing");
+  if (mechanism !== (given["sasl.mechanism"] ?? mechanism))
+    throw new Error("sasl.mechanisms and sasl.mechanism are two names of one thing, and say different ones");
   if (mechanism === "oauthbearer") return { mechanism, source: tokenSourceOf(given) };
   const [username, password] = [given["sasl.username"], given["sasl.password"]];
   if (username === undefined || password === undefined) throw new Error("sasl.username or sasl.password is missing");
@@ -155,7 +182,11 @@ function saslOf(given: Properties): Sasl {
 function tokenSourceOf(given: Properties): TokenSource {
   const url = given["sasl.oauthbearer.token.endpoint.url"];
   if (url === undefined) throw new Error("sasl.oauthbearer.token.endpoint.url is missing");
-  if (url.startsWith("file:")) return { url };
+  const isFile = url.startsWith("file:");
+  const method = given["sasl.oauthbearer.method"];
+  if (method === (isFile ? "oidc" : "default"))
+    throw new Error(`sasl.oauthbearer.method=${method} does not fit ${isFile ? "a file" : "an endpoint"} of tokens`);
+  if (isFile) return { url };
   const [id, secret] = [given["sasl.oauthbearer.client.id"], given["sasl.oauthbearer.client.secret"]];
   if (id === undefined || secret === undefined)
     throw new Error("sasl.oauthbearer.client.id or sasl.oauthbearer.client.secret is missing");
