@@ -18,10 +18,14 @@ const brokerSchema = z.object({
   secure: z.object({ sasl: address, mutual: address, dir: z.string() }).optional(),
 });
 const answerSchema = z.union([brokerSchema, z.object({ none: z.string() })]);
+/** The same, or why the broker that KAFKA_BROKERS asks for cannot be used. */
+const saidSchema = z.union([answerSchema, z.object({ broken: z.string() })]);
 
 export type Broker = z.output<typeof brokerSchema>;
 /** A broker, or why there is none. */
 export type BrokerAnswer = z.output<typeof answerSchema>;
+/** What the socket of the run says. */
+export type Said = z.output<typeof saidSchema>;
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -30,9 +34,11 @@ declare module "vitest" {
   }
 }
 
-/** Waits for the broker of this run. */
-export async function theBroker(): Promise<BrokerAnswer> {
-  return answerSchema.parse(JSON.parse(await text(connect(inject("brokerSocket")))));
+/** Waits for the broker of this run. @throws where KAFKA_BROKERS asks for one that cannot be used */
+export async function theBroker(socket = inject("brokerSocket")): Promise<BrokerAnswer> {
+  const said = saidSchema.parse(JSON.parse(await text(connect(socket))));
+  if ("broken" in said) throw new Error(said.broken);
+  return said;
 }
 
 /** The address of a log that no other test has. */

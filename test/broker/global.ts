@@ -7,25 +7,28 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import type { BrokerAnswer } from "./answer.ts";
+import type { Said } from "./answer.ts";
 import { type Found, findBroker } from "./find.ts";
 
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+export default async function setup(project: Pick<TestProject, "provide">): Promise<() => Promise<void>> {
   const dir = mkdtempSync(join(tmpdir(), "windrow-broker-"));
-  let found: Promise<Found> | undefined;
+  let found: Promise<Found | { readonly broken: string }> | undefined;
   const server = createServer((socket) => {
     socket.on("error", () => undefined); // a test that was killed does not wait for its answer
-    found ??= findBroker(dir);
-    void found.then(({ answer }) => socket.end(JSON.stringify(answer satisfies BrokerAnswer)));
+    found ??= findBroker(dir).catch((error: Error) => ({ broken: error.message }));
+    void found.then((one) => socket.end(JSON.stringify(("answer" in one ? one.answer : one) satisfies Said)));
   });
   const path = join(dir, "socket");
   await new Promise<void>((resolve, reject) => server.once("error", reject).listen(path, resolve));
   project.provide("brokerSocket", path);
   return async () => {
     server.close();
-    const { answer, stop } = (await found) ?? { answer: undefined, stop: async () => undefined };
-    if (answer !== undefined) console.log("none" in answer ? `No Kafka: ${answer.none}` : `Kafka was ${answer.kind}`);
-    await stop();
+    const one = await found;
+    if (one && "answer" in one) {
+      const { answer, stop } = one;
+      console.log("none" in answer ? `No Kafka: ${answer.none}` : `Kafka was ${answer.kind}`);
+      await stop();
+    }
     rmSync(dir, { recursive: true, force: true });
   };
 }
