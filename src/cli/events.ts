@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { stderr, stdout } from "node:process";
 import { Command } from "commander";
+import { requireTypes } from "../publish/filter.ts";
 import { readFrom } from "../publish/from.ts";
 import { typePrefix } from "../publish/messages.ts";
 import type { Published } from "../publish/stream.ts";
@@ -44,13 +45,16 @@ export function eventsCommand(): Command {
 
 async function events(log: string, { follow = false, type, queue, from, json }: Options): Promise<void> {
   const begin = from ?? (follow ? "now" : "start");
-  readFrom(begin); // a mistake is said before anything is opened
+  const filter = { types: type, queues: queue };
+  // Mistakes are said before anything is opened.
+  const start = readFrom(begin);
+  requireTypes(filter);
+  const notice = (text: string): void => void stderr.write(`windrow: ${text}\n`);
+  if (start.kind === "time" && start.at > Date.now()) notice(`--from ${begin} is still to come: no step is so new`);
   const stop = new AbortController();
   const end = (): void => stop.abort();
   process.once("SIGINT", end).once("SIGTERM", end);
   stdout.on("error", end); // whoever read this has enough
-  const notice = (text: string): void => void stderr.write(`windrow: ${text}\n`);
-  const filter = { types: type, queues: queue };
   let position: string | undefined;
   try {
     for await (const one of subscribed(log, { from: begin, filter, follow, signal: stop.signal, notice })) {

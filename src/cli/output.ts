@@ -6,6 +6,7 @@ import { stripVTControlCharacters, styleText } from "node:util";
 import { ConfigError } from "../config/refusal.ts";
 import { PlacementRefused } from "../configure.ts";
 import { LogFault, LogHalted, LogRefused, SnapshotRefused } from "../log/faults.ts";
+import { FilterRefused } from "../publish/filter.ts";
 import { PositionRefused } from "../publish/position.ts";
 
 /** 0: done. */
@@ -25,7 +26,9 @@ const afterFault =
 
 /** The text as people should see it, with the exit code. A bug keeps its stack. */
 export function failureOf(error: unknown): { readonly text: string; readonly code: number } {
-  if (error instanceof ConfigError || error instanceof PlacementRefused || error instanceof PositionRefused)
+  if (error instanceof ConfigError || error instanceof PlacementRefused)
+    return { text: error.message, code: exitCodes.usage };
+  if (error instanceof PositionRefused || error instanceof FilterRefused)
     return { text: error.message, code: exitCodes.usage };
   if (error instanceof LogRefused) return { text: error.message, code: exitCodes.refused };
   if (error instanceof LogFault) return { text: `${error.message}. ${afterFault}`, code: exitCodes.damaged };

@@ -16,7 +16,7 @@ import { openSqliteLogReadOnly } from "../log/sqlite.ts";
 import type { Filter } from "../publish/filter.ts";
 import { readFrom } from "../publish/from.ts";
 import { snapshotsOf } from "../publish/live.ts";
-import { behindEvent, endEvent, eventSchemas } from "../publish/messages.ts";
+import { aliveComment, behindEvent, endEvent, eventSchemas } from "../publish/messages.ts";
 import { PositionRefused } from "../publish/position.ts";
 import { EventStream, type Published, type Source } from "../publish/stream.ts";
 import { foldVersion } from "../version.ts";
@@ -30,7 +30,7 @@ export interface Subscribing {
   /** Go on with what comes until the signal aborts, through daemons that stop and brokers that are away. */
   readonly follow: boolean;
   readonly signal: AbortSignal;
-  /** Told once when a daemon or a broker is waited for, and when Kafka answers again. */
+  /** Told once when a daemon or a broker is waited for, when Kafka answers again, and of queues that are not known. */
   readonly notice: (text: string) => void;
 }
 
@@ -50,7 +50,7 @@ async function* fromDirectory(logDir: string, subscribing: Subscribing): AsyncGe
     const answer = await connect(logDir, { ...subscribing, from });
     if (answer) {
       isWaiting = false;
-      const back = yield* received(answer.body, from);
+      const back = yield* received(answer.body, from, isFirst ? notice : () => undefined);
       await answer.close();
       from = back.from;
       if (back.how === "end") return;
@@ -69,7 +69,7 @@ async function* fromDirectory(logDir: string, subscribing: Subscribing): AsyncGe
 /** Reads the log to its tip. Gives the position there. */
 async function* fromStopped(
   logDir: string,
-  { from, filter, follow, signal }: Subscribing,
+  { from, filter, follow, signal, notice }: Subscribing,
 ): AsyncGenerator<Published, string | undefined> {
   const log = await openSqliteLogReadOnly(logDir).catch((error: unknown) => {
     // A daemon is just starting or stopping: who follows waits for it.
@@ -78,7 +78,7 @@ async function* fromStopped(
   });
   if (!log) return undefined;
   try {
-    const reading = { from, filter, follow: false, signal };
+    const reading = { from, filter, follow: false, signal, notice };
     return yield* read(log, reading, { snapshot: snapshotsOf(log, await foldVersion()) });
   } finally {
     await log.close();
@@ -86,7 +86,8 @@ async function* fromStopped(
 }
 
 /** Reads the journal, and follows it. */
-async function* fromKafka(address: string, { notice, ...reading }: Subscribing): AsyncGenerator<Published> {
+async function* fromKafka(address: string, reading: Subscribing): AsyncGenerator<Published> {
+  const { notice } = reading;
   const halting = new AbortController();
   const halted = (why: LogHalted): void => halting.abort(why);
   const log = await (reading.follow ? openKafkaLogToFollow(address, { notice, halted }) : openLogToRead(address));
@@ -106,11 +107,15 @@ async function* fromKafka(address: string, { notice, ...reading }: Subscribing):
 /** The stream of a log, with progress until the first event comes. Gives the position at its end. */
 async function* read(
   log: Log,
-  { from, ...options }: Omit<Subscribing, "notice">,
+  { from, notice, ...options }: Subscribing,
   more: Pick<Source, "snapshot"> = {},
 ): AsyncGenerator<Published, string | undefined> {
   const shown = await readingShown(log);
-  const stream = new EventStream({ log: shown.log, ...more }, { from: readFrom(from), ...options });
+  const said = (text: string): void => {
+    shown.over();
+    notice(text);
+  };
+  const stream = new EventStream({ log: shown.log, ...more }, { from: readFrom(from), notice: said, ...options });
   try {
     for await (const one of stream) {
       shown.over();
@@ -160,12 +165,17 @@ interface Back {
   readonly how: "behind" | "end" | "broken";
 }
 
-/** Events until the connection ends. */
-async function* received(body: ReadableStream<Uint8Array>, begin: string): AsyncGenerator<Published, Back> {
+/** Events until the connection ends. `notice` is told what the daemon says beside them. */
+async function* received(
+  body: ReadableStream<Uint8Array>,
+  begin: string,
+  notice: Subscribing["notice"],
+): AsyncGenerator<Published, Back> {
   let from = begin;
   const text = body.pipeThrough(new TextDecoderStream());
+  const onComment = (said: string): void => (said === aliveComment ? undefined : notice(said));
   try {
-    for await (const { id, event, data } of text.pipeThrough(new EventSourceParserStream())) {
+    for await (const { id, event, data } of text.pipeThrough(new EventSourceParserStream({ onComment }))) {
       from = id ?? from;
       if (event === behindEvent) return { from, how: "behind" };
       if (event === endEvent) return { from, how: "end" };

@@ -29,6 +29,9 @@ const livesOf = (kind: PublicKind): string[] => {
   return Object.keys(states["life"]?.states ?? states);
 };
 
+/** Names of all steps that are published: `job.fetched`. */
+export const publicSteps: readonly string[] = publicKinds.flatMap(stepsOf);
+
 const state = z.string().describe("Active states of the machine's regions, joined by |: running|owed|unasked");
 const status = (of: string) => z.string().describe(`Harvester's status of the ${of}`);
 
@@ -116,6 +119,8 @@ export type PublicEvent = {
   readonly [K in PublicKind]: z.output<(typeof eventSchemas)[K]>;
 }[PublicKind];
 
+/** Comment, in a stream of server-sent events, that is a sign of life; any other comment is for people. */
+export const aliveComment = "alive";
 /** Says where a new request goes on. */
 export const placeSchema = z.strictObject({ from: z.string().describe("Position to go on from") });
 /** Name, in a stream of server-sent events, of: the reader was too slow, or came too late, and has to come again. */

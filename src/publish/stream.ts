@@ -12,7 +12,7 @@ import { isAfter, type Point } from "../steps.ts";
 import { World } from "../world.ts";
 import { Announcer, cloudEventOf, type Told } from "./cloudEvent.ts";
 import type { Feed } from "./feed.ts";
-import { type Filter, type Wants, wanting } from "./filter.ts";
+import { type Filter, unknownQueues, type Wants, wanting } from "./filter.ts";
 import { type From, requireReached, tooNew } from "./from.ts";
 import type { PublicEvent } from "./messages.ts";
 import { encodePosition, placeOf, wholeRecord } from "./position.ts";
@@ -36,6 +36,8 @@ export interface StreamOptions {
   /** Go on at the tip until the signal aborts; otherwise the stream ends there. */
   readonly follow: boolean;
   readonly signal: AbortSignal;
+  /** Told, once the log is read, of queues that are wanted and not known. */
+  readonly notice?: (text: string) => void;
 }
 
 /** One event, and the position that begins with the next. */
@@ -128,13 +130,13 @@ export class EventStream implements AsyncIterable<Published> {
 
   async *#fromLog(): AsyncGenerator<PublicEvent> {
     const { log, feed } = this.#source;
-    const { from, follow, signal } = this.#options;
+    const { from, follow, signal, filter = {}, notice } = this.#options;
     const tip = new Tip(log, signal);
     try {
       const { world, announcer, records } = await this.#begin();
       let isOld = from.kind === "now";
       let read = 0;
-      for (;;) {
+      for (let isFirst = true; ; isFirst = false) {
         feed?.start();
         for await (const record of records.toTip(tip.take())) {
           const told = this.#fold(world, announcer, record, isOld);
@@ -149,6 +151,8 @@ export class EventStream implements AsyncIterable<Published> {
         }
         for (let shard = 0; shard < log.shards; shard++) this.#pass(shard, wholeRecord(records.seqOf(shard)));
         requireReached(from, log.shards, (shard) => records.seqOf(shard));
+        const unknown = isFirst ? unknownQueues(filter, world) : undefined;
+        if (unknown) notice?.(unknown);
         isOld = false;
         this.#begun = true;
         this.#over = !follow;

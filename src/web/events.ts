@@ -6,10 +6,12 @@ import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyReply } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import { z } from "zod";
+import { type Filter, FilterRefused, requireTypes, unknownQueues } from "../publish/filter.ts";
 import { readFrom } from "../publish/from.ts";
-import { behindEvent, endEvent } from "../publish/messages.ts";
+import { aliveComment, behindEvent, endEvent } from "../publish/messages.ts";
 import { PositionRefused } from "../publish/position.ts";
 import { EventStream, type Published, requireSound, type Source, type StreamOptions } from "../publish/stream.ts";
+import type { World } from "../world.ts";
 
 export interface Pace {
   /** Distance of signs of life where nothing happens. */
@@ -22,6 +24,7 @@ export interface Pace {
 const usualPace: Pace = { heartbeatMs: 15_000, stallMs: 60_000, clients: 200 };
 
 export interface EventRoute {
+  readonly world: () => World;
   readonly source: Source;
   /** Aborted when the server closes. */
   readonly closing: AbortSignal;
@@ -54,7 +57,8 @@ export function addEvents(server: FastifyInstance, route: EventRoute): void {
     try {
       const begin = readFrom((Array.isArray(last) ? last[0] : last) || from || "now");
       requireSound(route.source, begin);
-      const filter = { ...(type ? { types: type } : {}), ...(queue ? { queues: queue } : {}) };
+      const filter: Filter = { ...(type ? { types: type } : {}), ...(queue ? { queues: queue } : {}) };
+      requireTypes(filter);
       if (served >= clients) {
         const message = `${clients} streams are served already`;
         return void reply.code(503).header("retry-after", 5).send({ error: "busy", message });
@@ -65,8 +69,9 @@ export function addEvents(server: FastifyInstance, route: EventRoute): void {
       });
       send(reply, route, { from: begin, filter, follow: follow !== "false" });
     } catch (error) {
-      if (!(error instanceof PositionRefused)) throw error;
-      void reply.code(400).send({ error: "position", message: error.message });
+      if (!(error instanceof PositionRefused || error instanceof FilterRefused)) throw error;
+      const what = error instanceof PositionRefused ? "position" : "type";
+      void reply.code(400).send({ error: what, message: error.message });
     }
   });
 }
@@ -84,6 +89,8 @@ function send(reply: FastifyReply, route: EventRoute, wanted: Omit<StreamOptions
     "x-accel-buffering": "no",
   });
   raw.write("retry: 1000\n\n");
+  const unknown = unknownQueues(wanted.filter ?? {}, route.world());
+  if (unknown) raw.write(`: ${unknown}\n\n`);
   const stream = new EventStream(route.source, { ...wanted, signal });
   sendAll(stream, raw, signal, route.pace ?? usualPace)
     .then((isTaken) => (isTaken ? raw.end() : raw.destroy()))
@@ -102,7 +109,7 @@ async function sendAll(
 ): Promise<boolean> {
   let isIdle = true;
   // What was passed over needs no reading when the client comes again, so the sign of life says the position.
-  const beat = setInterval(() => isIdle && raw.write(`: alive\n${idLine(stream)}\n`), heartbeatMs);
+  const beat = setInterval(() => isIdle && raw.write(`: ${aliveComment}\n${idLine(stream)}\n`), heartbeatMs);
   try {
     for await (const one of stream) {
       if (signal.aborted) break;

@@ -64,6 +64,19 @@ describe("windrow events", () => {
     expect(idsIn(some)).toEqual(idsOf(wanted));
     const late = await windrowDone("events", dir, "--json", "--from", "2100-01-01");
     expect([late.code, late.lines]).toEqual([0, []]);
+    expect(late.errors()).toBe("windrow: --from 2100-01-01 is still to come: no step is so new\n");
+  });
+
+  it("says which queue is not known, of a daemon and of a stopped log", async () => {
+    const dir = await tempDir();
+    const daemon = await daemonOn(dir);
+    await write(daemon.log, [1], "made");
+    const live = await windrowDone("events", dir, "--json", "--queue", "A,NOSUCH");
+    await daemon.stop();
+    const stopped = await windrowDone("events", dir, "--json", "--queue", "A,NOSUCH");
+    const why = 'windrow: no queue is called "NOSUCH" yet; `windrow status` says which there are\n';
+    for (const run of [live, stopped]) expect([run.code, run.errors()]).toEqual([0, why]);
+    expect(live.lines.length).toBeGreaterThan(3);
   });
 
   it("is readable", async () => {
@@ -96,6 +109,8 @@ describe("windrow events", () => {
       expect([run.code, run.errors()]).toEqual([2, expect.stringContaining("it was taken from another log")]);
     const wrong = await windrowDone("events", dir, "--from", "yesterday");
     expect([wrong.code, wrong.errors()]).toEqual([2, expect.stringContaining("neither a stream position nor a time")]);
+    const typed = await windrowDone("events", dir, "--type", "worker.*,wroker.*");
+    expect([typed.code, typed.errors()]).toEqual([2, expect.stringMatching(/"wroker\.\*"\. There are job\.\*, file/)]);
     const missing = await windrowDone("events", `${dir}/none`);
     expect([missing.code, missing.errors()]).toEqual([3, expect.stringContaining("there is no log in")]);
   });

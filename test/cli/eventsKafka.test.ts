@@ -70,6 +70,8 @@ describe.skipIf(needs !== "")(`windrow events kafka://${needs}`, { timeout: 60_0
     const on = await windrowDone("events", address, "--json", "--from", linesOf(live)[9]!.position);
     const back = await windrowDone("events", dir, "--json", "--from", linesOf(run)[19]!.position);
     expect([idsIn(on), idsIn(back)]).toEqual([idsOf(all).slice(10), idsOf(all).slice(20)]);
+    const nobody = await windrowDone("events", address, "--json", "--queue", "NOSUCH");
+    expect([nobody.lines, nobody.errors()]).toEqual([[], expect.stringContaining('no queue is called "NOSUCH"')]);
     const late = await windrowDone("events", address, "--json", "--from", "2100-01-01");
     expect([late.code, late.lines]).toEqual([0, []]);
   });

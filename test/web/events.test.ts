@@ -73,6 +73,10 @@ describe("GET /api/v1/events", () => {
     [{ from: "w1.AAAA" }, "cut or mistyped"],
     [{ follow: "perhaps" }, "follow"],
     [{ tpye: "worker.*" }, "tpye"],
+    [{ type: "worker.*,wroker.*" }, "There are job.*, fileGroup.*, worker.*"],
+    [{ type: "windrow.worker.nosuch" }, "worker.seenRunning, worker.seenSubmitted"],
+    [{ type: "worker.unchanged" }, "no step is called"],
+    [{ type: `${"*".repeat(60)}nosuch` }, "no step is called"],
   ])("refuses %j", async (query, why) => {
     const at = await listening();
     const client = await subscribe(at, query);
@@ -80,6 +84,26 @@ describe("GET /api/v1/events", () => {
     expect(client.status).toBe(400);
     expect(client.text()).toContain(why);
   });
+
+  it("says in a comment that a queue is not known, and waits for it", async () => {
+    const at = await listening();
+    const [known, mistyped] = [await subscribe(at, { queue: "A" }), await subscribe(at, { queue: "A,NO\nSUCH" })];
+    await at.log.decide(1, chapterOf("fetched", 1, "A"));
+    await Promise.all([known.until(1), mistyped.until(1)]);
+    expect([known.comments, mistyped.comments]).toEqual([
+      [],
+      [expect.stringMatching(/^no queue is called "NO\\nSUCH" yet; `windrow status`/)],
+    ]);
+  });
+
+  it.each(["*", "job.*", "windrow.*", "windrow.worker.seen*", "*.zipped", "fileGroup.opened"])(
+    "takes %s for types",
+    async (type) => {
+      const client = await subscribe(await listening(), { type, follow: "false" });
+      await client.ended();
+      expect(client.status).toBe(200);
+    },
+  );
 
   it("refuses a position that the log has not reached", async () => {
     const [at, other] = [await listening(), await listening()];
@@ -110,7 +134,7 @@ describe("a client", () => {
       subscribe(at),
       subscribe(at, { from: "start" }),
       subscribe(at, { from: "start" }, { over: "socket" }),
-      subscribe(at, { from: "start", type: "none" }),
+      subscribe(at, { from: "start", type: "job.superseded" }),
     ]);
     await vi.waitFor(() => expect(at.log.feed.readers).toBe(4), soon);
     for (const client of clients) client.leave();
