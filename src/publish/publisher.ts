@@ -93,7 +93,7 @@ export class Publisher {
     const { signal } = this.#ending;
     for (let pause = firstPauseMs; !signal.aborted; ) {
       try {
-        if (!this.#isOpen) await topics.open();
+        if (!this.#isOpen) await topics.open((text) => logger.warn(text));
         this.#isOpen = true;
         await this.#stream(signal, true);
       } catch (error) {

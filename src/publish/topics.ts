@@ -5,7 +5,7 @@
  * behind one that is not.
  */
 import { LogRefused } from "../log/faults.ts";
-import { KafkaTrouble, type KafkaWriter, type Message } from "../log/kafka/client.ts";
+import { KafkaTrouble, type KafkaWriter, type Message, type TopicState } from "../log/kafka/client.ts";
 import { connectKafka } from "../log/kafka/connect.ts";
 import type { KafkaAddress, KafkaPlace } from "../log/kafka/settings.ts";
 import { insyncOf, requireTopic } from "../log/kafka/topic.ts";
@@ -17,8 +17,11 @@ import { placeOf } from "./position.ts";
 
 /** Where a publisher sends what happens. */
 export interface Topics {
-  /** Sees to it that they are as they must be. @throws LogRefused, KafkaTrouble: see `adviceOn` */
-  open(): Promise<void>;
+  /**
+   * Sees to it that they are as they must be. `warn` is told once what of them is less safe than the journal.
+   * @throws LogRefused, KafkaTrouble: see `adviceOn`
+   */
+  open(warn: (text: string) => void): Promise<void>;
   /**
    * Resolves when all are acknowledged. Events of a shard must come in order, and none may be sent meanwhile: their
    * first copies stay in order then. Where it fails, all must be sent again before any that come behind them; those
@@ -56,11 +59,8 @@ export function publicTopics({ address, security }: KafkaPlace, shards: number):
 }
 
 /** The topics over writers, which they close. */
-export function topicsOn(
-  writerOf: (kind: PublicKind) => KafkaWriter,
-  { brokers, prefix, replication }: KafkaAddress,
-  shards: number,
-): Topics {
+export function topicsOn(writerOf: (kind: PublicKind) => KafkaWriter, address: KafkaAddress, shards: number): Topics {
+  const { prefix, replication } = address;
   const outletOf = (kind: PublicKind): Outlet => ({ writer: writerOf(kind), reached: new Map() });
   const outlets = { job: outletOf("job"), fileGroup: outletOf("fileGroup"), worker: outletOf("worker") };
   const isMissing = ({ id, data: { kind } }: PublicEvent): boolean => {
@@ -79,29 +79,25 @@ export function topicsOn(
   };
 
   let isClosed = false;
-  async function open(kind: PublicKind): Promise<void> {
+  const warned = new Set<string>();
+  async function open(kind: PublicKind, warn: (text: string) => void): Promise<void> {
     const { writer } = outlets[kind];
     const topic = topicOf(prefix, kind);
     // What another instance has just made is not known to every broker for a moment.
-    const { replicas, config } = await insist(async () => {
+    const state = await insist(async () => {
       if (isClosed) throw new KafkaTrouble("closed", "the connection to Kafka is closed", false);
       return requireTopic(writer, topic, plan, giveUpMs);
     }, giveUpMs);
-    if (replicas.length < shards) {
-      const change = `--alter --topic ${topic} --partitions ${shards}`;
-      const why = `${topic} has ${replicas.length} partitions, and the journal has ${shards}`;
-      throw new LogRefused("misconfigured", `${why}. kafka-topics.sh --bootstrap-server ${brokers[0]} ${change}`);
-    }
-    const limit = Number(config.get("max.message.bytes") ?? usualMessageBytes);
-    if (limit >= leastMessageBytes) return;
-    const change = `--alter --topic ${topic} --add-config max.message.bytes=${leastMessageBytes}`;
-    const why = `${topic} takes messages of ${limit} bytes, and the largest have up to ${leastMessageBytes}`;
-    throw new LogRefused("misconfigured", `${why}. kafka-configs.sh --bootstrap-server ${brokers[0]} ${change}`);
+    requireFit(topic, state, address, shards);
+    const doubt = doubtOf(topic, state, address);
+    if (doubt === undefined || warned.has(topic)) return;
+    warned.add(topic);
+    warn(doubt);
   }
 
   return {
-    async open() {
-      await Promise.all(publicKinds.map(open));
+    async open(warn) {
+      await Promise.all(publicKinds.map((kind) => open(kind, warn)));
     },
     async send(events) {
       const missing = events.filter(isMissing);
@@ -118,6 +114,45 @@ export function topicsOn(
       for (const { writer } of Object.values(outlets)) writer.close();
     },
   };
+}
+
+const altering = ({ brokers }: KafkaAddress, topic: string, change: string): string =>
+  `kafka-configs.sh --bootstrap-server ${brokers[0]} --alter --topic ${topic} --add-config ${change}`;
+
+/** @throws LogRefused where a topic cannot have every step in its place, with what to do. */
+function requireFit(topic: string, { replicas, config }: TopicState, address: KafkaAddress, shards: number): void {
+  if (replicas.length < shards) {
+    const change = `--alter --topic ${topic} --partitions ${shards}`;
+    const why = `${topic} has ${replicas.length} partitions, and the journal has ${shards}`;
+    throw new LogRefused("misconfigured", `${why}. kafka-topics.sh --bootstrap-server ${address.brokers[0]} ${change}`);
+  }
+  const policy = config.get("cleanup.policy") ?? "delete";
+  if (policy !== "delete") {
+    // All steps of an entity have one key: of each but one would be left.
+    const why = `${topic}: cleanup.policy is ${policy}, it must be delete`;
+    throw new LogRefused("misconfigured", `${why}. ${altering(address, topic, "cleanup.policy=delete")}`);
+  }
+  const limit = Number(config.get("max.message.bytes") ?? usualMessageBytes);
+  if (limit >= leastMessageBytes) return;
+  const why = `${topic} takes messages of ${limit} bytes, and the largest have up to ${leastMessageBytes}`;
+  const change = `max.message.bytes=${leastMessageBytes}`;
+  throw new LogRefused("misconfigured", `${why}. ${altering(address, topic, change)}`);
+}
+
+/** Why steps that Kafka acknowledged may be lost, or none be taken, and what to do; the journal is refused for it. */
+function doubtOf(topic: string, { replicas, config }: TopicState, address: KafkaAddress): string | undefined {
+  const { replication } = address;
+  const fewest = Math.min(...replicas);
+  if (fewest < replication) {
+    const command = "Add replicas with kafka-reassign-partitions.sh";
+    return `${topic}: a partition is on ${fewest} of ${replication} brokers. ${command}`;
+  }
+  const least = insyncOf(replication);
+  const insync = Number(config.get("min.insync.replicas") ?? least);
+  if (insync >= least && insync <= fewest) return undefined;
+  const loses = insync < least ? "acknowledged steps could be lost" : "nothing could be written";
+  const change = altering(address, topic, `min.insync.replicas=${least}`);
+  return `${topic}: min.insync.replicas is ${insync}, so ${loses}. ${change}`;
 }
 
 /** One topic. */

@@ -118,7 +118,7 @@ export async function liveOn(log: Log, jobs: number, queues = 1, topics?: Topics
   });
   const logger = { info: console.error, warn: console.error };
   const publisher = topics && new Publisher({ source: { log, feed }, topics, engine, logger, noteMs: 200 });
-  await topics?.open(); // they are there already at every start but the first
+  await topics?.open(logger.warn); // they are there already at every start but the first
   const began = performance.now();
   publisher?.start();
   await engine.run(stop.signal);

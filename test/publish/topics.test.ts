@@ -7,10 +7,12 @@ import { join } from "node:path";
 import { Ajv } from "ajv";
 import formats from "ajv-formats";
 import { Kafka as Binding } from "cloudevents";
-import { Kafka, logLevel } from "kafkajs";
+import { ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
 import { describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import type { TopicState } from "../../src/log/kafka/client.ts";
+import { connectKafka } from "../../src/log/kafka/connect.ts";
 import { openKafkaLog } from "../../src/log/kafka/kafkaLog.ts";
 import { noSecurity, parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import type { Log } from "../../src/log/log.ts";
@@ -20,7 +22,7 @@ import { Feed } from "../../src/publish/feed.ts";
 import { topics } from "../../src/publish/messages.ts";
 import { placeOf } from "../../src/publish/position.ts";
 import { Publisher, publisherOf } from "../../src/publish/publisher.ts";
-import { publicTopics, type Topics } from "../../src/publish/topics.ts";
+import { publicTopics, type Topics, topicsOn } from "../../src/publish/topics.ts";
 import { fetched } from "../agents/drive.ts";
 import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
 import { configure, type Instance, instanceOn, live, quiet } from "./instance.ts";
@@ -50,6 +52,13 @@ async function administer<T>(act: (admin: ReturnType<Kafka["admin"]>) => Promise
     await admin.disconnect();
   }
 }
+
+/** Gives a topic another setting. */
+const alter = (topic: string, name: string, value: string) =>
+  administer((admin) => {
+    const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configEntries: [{ name, value }] }];
+    return admin.alterConfigs({ validateOnly: false, resources });
+  });
 
 const kindOf = (message: Message): string => message.key.split("/")[0] ?? "";
 
@@ -170,5 +179,74 @@ describe.skipIf(needs !== "")(`public topics${needs}`, { timeout: 60_000 }, () =
     await one.journal.resign();
     expect(one.said.slice(1)).toEqual(["the public topics are written again"]);
     expect((await judgePublished(address)).copies).toBe(0);
+  });
+
+  it("are refused where Kafka would keep one step of each entity, until it does not", async () => {
+    const address = freshAddress(broker);
+    const { prefix } = parseKafkaAddress(address);
+    const topic = `${prefix}.jobs`;
+    const configEntries = [{ name: "cleanup.policy", value: "compact,delete" }];
+    const plan = { topic, numPartitions: 4, configEntries };
+    await administer((admin) => admin.createTopics({ topics: [plan], waitForLeaders: true }));
+    const one = await publishing(address);
+    await vi.waitFor(() => expect(one.said).toHaveLength(1), { timeout: 20_000 });
+    await configure(one);
+    await live(one, [1], "running");
+    const why =
+      /jobs: cleanup\.policy is compact,delete, it must be delete\. kafka-configs\.sh .*cleanup\.policy=delete$/;
+    expect(one.said).toEqual([expect.stringMatching(why)]);
+    await alter(topic, "cleanup.policy", "delete");
+    await quiet(one);
+    await one.publisher.finish();
+    await one.journal.resign();
+    expect(one.said.slice(1)).toEqual(["the public topics are written again"]);
+    expect((await judgePublished(address)).copies).toBe(0);
+  });
+
+  it("that are less safe than the journal are warned of, once", async () => {
+    const address = freshAddress(broker);
+    const { prefix } = parseKafkaAddress(address);
+    await topicsOf(address).open((text) => expect.unreachable(text));
+    await alter(`${prefix}.workers`, "min.insync.replicas", "2");
+    const [made, said] = [topicsOf(address), [] as string[]];
+    for (let i = 0; i < 2; i++) await made.open((text) => said.push(text));
+    made.close();
+    const words = [
+      expect.stringMatching(/workers: min\.insync\.replicas is 2, so nothing could be written\. .*replicas=1$/),
+    ];
+    expect(said).toEqual(words);
+    const one = await publishing(address);
+    await vi.waitFor(() => expect(one.said).toEqual(words), { timeout: 20_000 });
+    await one.publisher.close();
+    await one.journal.resign();
+  });
+
+  const safe = { replicas: [3, 3, 3, 3], insync: "2" };
+  it.each([
+    [safe, []],
+    [{ ...safe, insync: "3" }, []],
+    [
+      { ...safe, insync: "1" },
+      [/jobs: min\.insync\.replicas is 1, so acknowledged steps could be lost\. .*replicas=2$/],
+    ],
+    [
+      { replicas: [3, 1, 3, 3], insync: "1" },
+      [/jobs: a partition is on 1 of 3 brokers\. Add replicas with kafka-reas/],
+    ],
+  ])("with %j are as safe as they can be, or it is said", async ({ replicas, insync }, words) => {
+    const state: TopicState = { replicas, config: new Map([["min.insync.replicas", insync]]) };
+    const at = parseKafkaAddress("kafka://127.0.0.1:1/p");
+    const made = topicsOn(
+      (kind) => ({
+        ...connectKafka({ brokers: at.brokers, topic: topics[kind], security: noSecurity, requestMs: 1000 }),
+        describe: async () => (kind === "job" ? state : { ...state, replicas: safe.replicas, config: new Map() }),
+      }),
+      at,
+      4,
+    );
+    const said: string[] = [];
+    await made.open((text) => said.push(text));
+    made.close();
+    expect(said).toEqual(words.map((why) => expect.stringMatching(why)));
   });
 });
