@@ -1,7 +1,8 @@
 /** `windrow log copy FROM TO`: moves a log between a directory and Kafka, in either direction. */
 import { Command } from "commander";
 import { type Copied, copyLog } from "../log/copy.ts";
-import { openLogToRead, openLogToWrite } from "../log/open.ts";
+import { openCopyTarget } from "../log/copyTarget.ts";
+import { openLogToRead } from "../log/open.ts";
 import { acting, print, printJson } from "./output.ts";
 import { progressLine } from "./progress.ts";
 
@@ -13,11 +14,12 @@ function copyCommand(): Command {
   return new Command("copy")
     .description("copy a stopped log into an empty one, and verify that both are the same")
     .argument("<from>", "directory of the log, or kafka://HOST:PORT[,HOST:PORT]/PREFIX")
-    .argument("<to>", "the same; it is made with as many shards")
+    .argument("<to>", "the same, where nothing is yet; it is made with as many shards")
     .option("--json", "one JSON object")
     .addHelpText(
       "after",
       "\nStop every daemon of the log before: what it writes later is not in the copy.\n" +
+        "A copy that was cut off does not open; the refusal says how to delete it, so that it can be made again.\n" +
         "WINDROW_KAFKA_CONFIG names a file of client properties for Kafka (security.protocol=..., as for kcat).\n" +
         "Exit code 0: copied and the same; 3: a log cannot be opened, or the target has records; 4: damaged.",
     )
@@ -33,12 +35,16 @@ function copyCommand(): Command {
 async function copyBetween(from: string, to: string): Promise<Copied> {
   const source = await openLogToRead(from);
   try {
-    const target = await openLogToWrite(to, source.shards);
+    const target = await openCopyTarget(to, source.shards);
+    let copied: Copied;
     try {
-      return await copyLog(source, target, progressLine());
-    } finally {
-      await target.close();
+      copied = await copyLog(source, target.log, progressLine());
+    } catch (error) {
+      await target.abandon();
+      throw error;
     }
+    await target.finish();
+    return copied;
   } finally {
     await source.close();
   }

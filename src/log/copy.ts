@@ -32,10 +32,7 @@ export async function copyLog(from: Log, to: Log, progress: Progress = () => und
     throw new LogRefused("shards", `the source has ${from.shards} shards, the target ${to.shards}`);
   }
   const shards = Array.from({ length: from.shards }, (_, shard) => shard);
-  for (const shard of shards) {
-    if ((await to.tip(shard)) === 0) continue;
-    throw new LogRefused("foreign", `the target has records already (shard ${shard}): a copy needs an empty log`);
-  }
+  await requireEmpty(to);
   const tips = await Promise.all(shards.map((shard) => from.tip(shard)));
   const total = tips.reduce((sum, tip) => sum + tip, 0);
   let [records, bytes] = [0, 0];
@@ -58,6 +55,14 @@ export async function copyLog(from: Log, to: Log, progress: Progress = () => und
     cursors: Object.fromEntries(used.map(({ shard, seq, hash, term }) => [shard, { seq, hash, term }])),
     owned: used.filter(({ resigned }) => !resigned).map(({ shard }) => shard),
   };
+}
+
+/** @throws LogRefused where a log has records */
+export async function requireEmpty(log: Log): Promise<void> {
+  for (let shard = 0; shard < log.shards; shard += 1) {
+    if ((await log.tip(shard)) === 0) continue;
+    throw new LogRefused("foreign", `the target has records already (shard ${shard}): a copy needs an empty log`);
+  }
 }
 
 /** Reads a shard to its end and judges every record before `take` gets its batch. @throws LogHalted */

@@ -6,21 +6,15 @@
 
 import { mkdirSync } from "node:fs";
 import { keepAnchor } from "./anchoring.ts";
+import { requireWhole } from "./kafka/copying.ts";
 import { type KafkaLogOptions, openKafkaLog } from "./kafka/kafkaLog.ts";
 import { type KafkaPresence, openKafkaPresence } from "./kafka/presence.ts";
-import {
-  isKafkaAddress,
-  type KafkaPlace,
-  type KafkaSecurity,
-  noSecurity,
-  parseKafkaAddress,
-  readKafkaSecurity,
-} from "./kafka/settings.ts";
+import { isKafkaAddress, type KafkaPlace, noSecurity, parseKafkaAddress, readKafkaSecurity } from "./kafka/settings.ts";
 import { openKafkaSnapshots } from "./kafka/snapshots.ts";
 import type { Log } from "./log.ts";
 import { filesOf } from "./place.ts";
 import type { SharedSnapshots } from "./snapshot.ts";
-import { openSqliteLog, openSqliteLogReadOnly } from "./sqlite.ts";
+import { openSqliteLogReadOnly } from "./sqlite.ts";
 
 /** A log, and the directory of what lies beside it on this machine: snapshots, sockets, secrets of jobs. */
 export interface PlacedLog extends Log {
@@ -36,7 +30,7 @@ export interface PlacedLog extends Log {
 /** Opens a log that is there, to read it. @throws LogRefused, LogHalted, LogFault */
 export async function openLogToRead(where: string): Promise<Log> {
   if (!isKafkaAddress(where)) return openSqliteLogReadOnly(where);
-  return openKafkaLog(where, { readOnly: true, security: await kafkaSecurity() });
+  return openWholeKafkaLog(where, { readOnly: true });
 }
 
 /**
@@ -47,13 +41,19 @@ export async function openKafkaLogToFollow(
   address: string,
   told: Required<Pick<KafkaLogOptions, "notice" | "halted">>,
 ): Promise<Log> {
-  return openKafkaLog(address, { readOnly: true, waits: true, security: await kafkaSecurity(), ...told });
+  return openWholeKafkaLog(address, { readOnly: true, waits: true, ...told });
 }
 
-/** Opens a log to write it, and makes it with so many shards if there is none. @throws as `openLogToRead` */
-export async function openLogToWrite(where: string, shards: number): Promise<Log> {
-  if (!isKafkaAddress(where)) return openSqliteLog(where, { shards });
-  return openKafkaLog(where, { shards, security: await kafkaSecurity() });
+async function openWholeKafkaLog(address: string, options: KafkaLogOptions): Promise<Log> {
+  const place = await kafkaPlace(address);
+  const log = await openKafkaLog(address, { ...options, security: place.security });
+  try {
+    await requireWhole(place);
+    return log;
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
 }
 
 /** Where a log on Kafka keeps what lies beside it. */
@@ -73,13 +73,14 @@ export async function openPlacedKafkaLog(
   { dir, shards, trustTail, properties, notice }: Beside,
 ): Promise<PlacedLog> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const kafka = { address: parseKafkaAddress(address), security: await kafkaSecurity(properties) };
+  const kafka = await kafkaPlace(address, properties);
   const log = await openKafkaLog(address, { shards, security: kafka.security, notice });
   const closing: (() => unknown)[] = [() => log.close()];
   const close = async (): Promise<void> => {
     for (const end of closing.toReversed()) await end();
   };
   try {
+    await requireWhole(kafka);
     const anchor = await keepAnchor(log, { path: filesOf(dir).anchor, trustTail, notice });
     closing.push(() => anchor.close());
     const presence = await openKafkaPresence(kafka);
@@ -108,6 +109,11 @@ export async function openPlacedKafkaLog(
   }
 }
 
-async function kafkaSecurity(path = process.env["WINDROW_KAFKA_CONFIG"]): Promise<KafkaSecurity> {
-  return path ? readKafkaSecurity(path) : noSecurity;
+/** An address, and the way in that a file of client properties names. @throws LogRefused */
+export async function kafkaPlace(
+  address: string,
+  properties = process.env["WINDROW_KAFKA_CONFIG"],
+): Promise<KafkaPlace> {
+  const security = properties ? await readKafkaSecurity(properties) : noSecurity;
+  return { address: parseKafkaAddress(address), security };
 }

@@ -3,8 +3,18 @@
  * and durable writes are only as good as the file system under them, so this must never let a log open where they are
  * known to be unreliable.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
 import { LogRefused } from "./faults.ts";
 
 /** Files of an embedded log. */
@@ -69,6 +79,17 @@ export function requireSqlite(version: string): void {
       throw new LogRefused("oldSqlite", message);
     }
   }
+}
+
+/** Where a copy of a log is made until it is whole. */
+export const partOf = (dir: string): string => `${resolve(dir)}.part`;
+
+/** @throws LogRefused where a copy that should have become the log in the directory is not whole. */
+export function requireNoPart(dir: string): void {
+  const part = partOf(dir);
+  if (!existsSync(part)) return;
+  const why = `${part} is a copy that is under way or was cut off, so records may be missing`;
+  throw new LogRefused("missing", `there is no log in ${dir}: ${why}. Delete it (rm -r ${part}) and copy again.`);
 }
 
 /** Makes the names of new files in a directory durable. */

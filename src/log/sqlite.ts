@@ -8,7 +8,7 @@ import { Worker } from "node:worker_threads";
 import { LogFault, LogHalted, LogRefused } from "./faults.ts";
 import type { Deliver, Log } from "./log.ts";
 import { pack, unpack } from "./packed.ts";
-import { filesOf, requireLocalDirectory, requireSqlite } from "./place.ts";
+import { filesOf, requireLocalDirectory, requireNoPart, requireSqlite } from "./place.ts";
 import { maxRecordBytes, type StoredRecord } from "./record.ts";
 import type { FromWorker, Opening, PostedError, ToWorker } from "./sqliteWorker.ts";
 
@@ -37,6 +37,7 @@ export interface SqliteLog extends Log {
  * @throws LogHalted if the log does not reach its tail anchor. @throws LogFault if SQLite cannot read it.
  */
 export function openSqliteLog(dir: string, options: SqliteLogOptions = {}): Promise<SqliteLog> {
+  if (!existsSync(filesOf(dir).db)) requireNoPart(dir);
   requireLocalDirectory(dir);
   const { shards, anchorEveryMs = 1000, trustTail = false } = options;
   return start({ dir, shards, readOnly: false, anchorEveryMs, trustTail });
@@ -46,7 +47,10 @@ export function openSqliteLog(dir: string, options: SqliteLogOptions = {}): Prom
  * Opens a stopped log to read it. Appends are refused. @throws LogRefused while a daemon holds it, or if there is none.
  */
 export async function openSqliteLogReadOnly(dir: string): Promise<SqliteLog> {
-  if (!existsSync(filesOf(dir).db)) throw new LogRefused("missing", `there is no log in ${dir}`);
+  if (!existsSync(filesOf(dir).db)) {
+    requireNoPart(dir);
+    throw new LogRefused("missing", `there is no log in ${dir}`);
+  }
   return start({ dir, shards: undefined, readOnly: true, anchorEveryMs: 60_000, trustTail: false });
 }
 

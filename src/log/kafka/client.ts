@@ -76,6 +76,12 @@ export interface KafkaWriter extends Pick<KafkaClient, "describe" | "create" | "
   write(batches: ReadonlyMap<number, readonly Message[]>, acknowledge: (partition: number) => void): Promise<void>;
 }
 
+/** What takes a topic away. */
+export interface KafkaRemover {
+  /** Deletes the topic. */
+  remove(): Promise<void>;
+}
+
 /** A call to Kafka that did not succeed. */
 export class KafkaTrouble extends Error {
   override readonly name = "KafkaTrouble";

@@ -10,7 +10,14 @@ import { connect as connectTls } from "node:tls";
 import { type ISocketFactory, Kafka, type KafkaConfig, type SASLOptions } from "kafkajs";
 import Cluster from "kafkajs/src/cluster/index.js";
 import RequestQueue from "kafkajs/src/network/requestQueue/index.js";
-import { type KafkaClient, KafkaTrouble, type KafkaWriter, type Position, type TopicPlan } from "./client.ts";
+import {
+  type KafkaClient,
+  type KafkaRemover,
+  KafkaTrouble,
+  type KafkaWriter,
+  type Position,
+  type TopicPlan,
+} from "./client.ts";
 import { fetchFrom } from "./fetch.ts";
 import { endsOf, leaderOf, leadersOf } from "./leaders.ts";
 import { messageOf } from "./message.ts";
@@ -171,7 +178,7 @@ function saslOf(sasl: Sasl): SASLOptions {
 }
 
 /** A client for one topic. It connects at the first call. */
-export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter {
+export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter & KafkaRemover {
   const { topic } = options;
   const known = new Line(options);
   // To each leader its own, so that one that does not answer holds up only what it leads. A long poll holds up what
@@ -239,7 +246,7 @@ export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter {
 }
 
 /** What is done once, at the opening: each call has connections of its own and leaves none. */
-function administration(options: KafkaOptions): Pick<KafkaClient, "describe" | "create" | "brokers"> {
+function administration(options: KafkaOptions): Pick<KafkaClient, "describe" | "create" | "brokers"> & KafkaRemover {
   const { topic, brokers } = options;
   /** Asks until one answers, at most as often as there are brokers. */
   async function administer<T>(act: (admin: ReturnType<Kafka["admin"]>) => Promise<T>): Promise<T> {
@@ -284,6 +291,7 @@ function administration(options: KafkaOptions): Pick<KafkaClient, "describe" | "
         const plan = { topic, numPartitions: partitions, replicationFactor: replication, configEntries };
         await admin.createTopics({ topics: [plan], waitForLeaders: true, timeout: options.requestMs });
       }),
+    remove: () => administer((admin) => admin.deleteTopics({ topics: [topic], timeout: options.requestMs })),
     brokers: () => administer(async (admin) => (await admin.describeCluster()).brokers.length),
   };
 }
