@@ -6,11 +6,13 @@
 import { isDeepStrictEqual } from "node:util";
 import { parseEvents, type WindrowEvent } from "../events/events.ts";
 import { canonical, type Frozen, freeze } from "./frozen.ts";
+import { LogRefused } from "./log/faults.ts";
 import { isKafkaAddress } from "./log/kafka/settings.ts";
+import { newestKafkaSnapshot } from "./log/kafka/snapshots.ts";
 import type { Log } from "./log/log.ts";
-import { openLogToRead } from "./log/open.ts";
+import { kafkaPlace, openLogToRead } from "./log/open.ts";
 import { type Cursors, countAll, ShardReader } from "./log/replay.ts";
-import { type FoundSnapshot, findSnapshot, type Snapshot } from "./log/snapshot.ts";
+import { type FoundSnapshot, findSnapshot, judgeSnapshot, type Snapshot } from "./log/snapshot.ts";
 import { fold } from "./projection.ts";
 import { foldVersion } from "./version.ts";
 import { type Anomaly, World } from "./world.ts";
@@ -43,9 +45,8 @@ export async function verifyLog(dir: string, progress: (records: number, of: num
   const began = performance.now();
   const log = await openLogToRead(dir);
   try {
-    // Snapshots of a log on Kafka lie beside its daemon.
-    const none: FoundSnapshot = { refused: [] };
-    const { snapshot, refused } = isKafkaAddress(dir) ? none : await findSnapshot(dir, log, await foldVersion());
+    const find = isKafkaAddress(dir) ? findShared : findSnapshot;
+    const { snapshot, refused } = await find(dir, log, await foldVersion());
     const replayed = await replayInTwo(log, snapshot, progress);
     const { world } = replayed;
     return {
@@ -65,6 +66,19 @@ export async function verifyLog(dir: string, progress: (records: number, of: num
     };
   } finally {
     await log.close();
+  }
+}
+
+/** The newest snapshot that an instance left for the others. Without one all the rest is verified. */
+async function findShared(address: string, log: Log, version: string): Promise<FoundSnapshot> {
+  try {
+    const newest = await newestKafkaSnapshot(await kafkaPlace(address));
+    if (!newest) return { refused: [] };
+    const { name, file } = newest;
+    return file ? await judgeSnapshot(file, log, version) : { refused: [{ file: name, why: "it is not there whole" }] };
+  } catch (error) {
+    if (!(error instanceof LogRefused)) throw error;
+    return { refused: [{ file: "the shared snapshot", why: error.message }] };
   }
 }
 

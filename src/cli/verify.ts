@@ -12,7 +12,8 @@ export function verifyCommand(): Command {
     .option("--json", "one JSON object")
     .addHelpText(
       "after",
-      "\nExit code 0: all is well; 1: replay differs or anomalies; 3: no log, or in use; 4: damaged.",
+      "\nOn Kafka the newest shared snapshot counts; each instance holds the log to its tail anchor as it starts.\n" +
+        "Exit code 0: all is well; 1: replay differs or anomalies; 3: no log, or in use; 4: damaged.",
     )
     .action((dir: string, { json }: { json?: true }) =>
       acting(async () => {

@@ -94,10 +94,12 @@ export async function fetchSnapshot(dir: string, shared: SharedSnapshots): Promi
 }
 
 /** Reads one snapshot file. Gives a string that says why if it is damaged. */
-export async function readSnapshot(path: string): Promise<Snapshot | string> {
+export const readSnapshot = (path: string): Promise<Snapshot | string> => unpackSnapshot(() => readFile(path));
+
+async function unpackSnapshot(packed: () => Promise<Uint8Array>): Promise<Snapshot | string> {
   let text: Buffer;
   try {
-    text = await decompress(await readFile(path));
+    text = await decompress(await packed());
   } catch (error) {
     return `it cannot be read: ${error instanceof Error ? error.message : String(error)}`;
   }
@@ -155,4 +157,12 @@ export async function findSnapshot(
     else if (typeof snapshot !== "string") return { snapshot, refused };
   }
   return { refused };
+}
+
+/** The same of one snapshot that was brought from elsewhere. */
+export async function judgeSnapshot({ name, packed }: SnapshotFile, log: Log, version: string): Promise<FoundSnapshot> {
+  const snapshot = await unpackSnapshot(async () => packed);
+  const why = typeof snapshot === "string" ? snapshot : await reasonAgainst(log, snapshot, version);
+  if (why !== undefined || typeof snapshot === "string") return { refused: [{ file: name, why: String(why) }] };
+  return { snapshot, refused: [] };
 }

@@ -60,7 +60,8 @@ async function shareOn(broker: Broker): Promise<void> {
     snapshots.close();
     await judgePublished(address);
     const verification = await verifyLog(address, () => undefined);
-    expect(verification).toMatchObject({ ok: true, jobs: 24, workers: 24, anomalies: 0 });
+    expect(verification).toMatchObject({ ok: true, jobs: 24, workers: 24, anomalies: 0, passedOver: [] });
+    expect(verification.snapshot).toMatchObject({ equal: true });
     expect(readdirSync(placesOf(dir).journal).filter((name) => name.startsWith("windrow"))).toHaveLength(24);
   } finally {
     a.process.kill("SIGKILL");

@@ -5,14 +5,20 @@
 import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { expect, it } from "vitest";
+import { freeze, thaw } from "../../src/frozen.ts";
 import { hashOf } from "../../src/log/hash.ts";
 import { connectKafka } from "../../src/log/kafka/connect.ts";
+import { openKafkaLog } from "../../src/log/kafka/kafkaLog.ts";
 import { noSecurity, parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { openKafkaSnapshots } from "../../src/log/kafka/snapshots.ts";
 import { memoryStore, openMemoryLog } from "../../src/log/memory.ts";
 import { fetchSnapshot, findSnapshot, type SnapshotFile, writeSnapshot } from "../../src/log/snapshot.ts";
+import { verifyLog } from "../../src/verify.ts";
+import { foldVersion } from "../../src/version.ts";
+import { World } from "../../src/world.ts";
 import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
 import { tempDir } from "../plugins/fixtures.ts";
+import { configure, instanceOn, live, Shelf } from "../publish/instance.ts";
 import { journalOn, noted } from "./fixtures.ts";
 
 const answer = await theBroker();
@@ -88,10 +94,60 @@ async function begin(broker: Broker): Promise<void> {
   }
 }
 
+/** A log with jobs at a fresh address, and how a snapshot of it is shared with its World as `change` leaves it. */
+async function withJobs(broker: Broker) {
+  const address = freshAddress(broker);
+  const one = await instanceOn(await openKafkaLog(address, { shards: 4 }), new Shelf());
+  await configure(one);
+  await live(one, [1, 2, 3], "running");
+  const share = async (version: string, change: (world: World) => void = () => undefined): Promise<string> => {
+    const world = new World();
+    thaw(freeze(one.world), world);
+    change(world);
+    const cursors = one.journal.cursors();
+    const file = await writeSnapshot(await tempDir(), { version, cursors, state: freeze(world) });
+    const snapshots = await openKafkaSnapshots({ address: parseKafkaAddress(address), security: noSecurity });
+    await snapshots.put(file);
+    snapshots.close();
+    return file.name;
+  };
+  return { address, one, share };
+}
+
+async function verify(broker: Broker): Promise<void> {
+  const { address, one, share } = await withJobs(broker);
+  const { brokers, prefix } = parseKafkaAddress(address);
+  const bare = connectKafka({ brokers, topic: `${prefix}.snapshots`, security: noSecurity, requestMs: 5000 });
+  const verified = () => verifyLog(address, () => undefined);
+  try {
+    expect(await verified()).toMatchObject({ ok: true, snapshot: null, passedOver: [] });
+    expect(await bare.describe()).toBeUndefined(); // who verifies writes nothing
+    const old = await share("old");
+    const passedOver = [{ file: old, why: expect.stringMatching(/^it was made by version old/) }];
+    expect(await verified()).toMatchObject({ ok: true, snapshot: null, passedOver });
+    await share(await foldVersion(), (world) => world.jobs.delete(2));
+    await live(one, [5]);
+    expect(await verified()).toMatchObject({ ok: false, snapshot: { equal: false }, passedOver: [] });
+    const name = await share(await foldVersion());
+    expect(await verified()).toMatchObject({ ok: true, snapshot: { equal: true }, passedOver: [] });
+    const torn = Buffer.from(JSON.stringify({ name, offsets: [0], hash: hashOf(randomBytes(1)) }));
+    await bare.produce(1, stored(torn));
+    const why = "it is not there whole";
+    expect(await verified()).toMatchObject({ ok: true, snapshot: null, passedOver: [{ file: name, why }] });
+  } finally {
+    bare.close();
+    await one.journal.resign();
+  }
+}
+
 it.skipIf(needs !== "")(`what is put together again is whole, or nothing${needs}`, async () => {
   if (!("none" in answer)) await passOver(answer);
 });
 
 it.skipIf(needs !== "")(`a new machine begins with what another left${needs}`, async () => {
   if (!("none" in answer)) await begin(answer);
+});
+
+it.skipIf(needs !== "")(`verify compares the newest with what replay gives${needs}`, { timeout: 60_000 }, async () => {
+  if (!("none" in answer)) await verify(answer);
 });

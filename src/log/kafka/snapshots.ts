@@ -7,11 +7,12 @@
 import { z } from "zod";
 import { hashOf } from "../hash.ts";
 import type { SharedSnapshots, SnapshotFile } from "../snapshot.ts";
-import type { KafkaClient } from "./client.ts";
+import { type KafkaClient, KafkaTrouble } from "./client.ts";
+import { connectKafka } from "./connect.ts";
 import { saidIn } from "./message.ts";
 import type { KafkaPlace } from "./settings.ts";
 import { openBeside } from "./topic.ts";
-import { insist } from "./trouble.ts";
+import { insist, refusalOf } from "./trouble.ts";
 
 /** Where a snapshot lies in the topic. */
 const wordSchema = z.object({
@@ -61,6 +62,27 @@ export async function openKafkaSnapshots(place: KafkaPlace): Promise<KafkaSnapsh
     },
     close: () => client.close(),
   };
+}
+
+/**
+ * The newest snapshot, for who only reads; without a file where it is not whole. Never makes the topic.
+ * @throws LogRefused
+ */
+export async function newestKafkaSnapshot({
+  address: { brokers, prefix },
+  security,
+}: KafkaPlace): Promise<{ readonly name: string; readonly file: SnapshotFile | undefined } | undefined> {
+  const topic = `${prefix}.snapshots`;
+  const client = connectKafka({ brokers, topic, security, requestMs: 5000 });
+  try {
+    if ((await insist(() => client.describe(), giveUpMs)) === undefined) return undefined;
+    const word = await lastWord(client);
+    return word && { name: word.name, file: await collect(client, word) };
+  } catch (error) {
+    throw error instanceof KafkaTrouble ? refusalOf(error, topic, brokers) : error;
+  } finally {
+    client.close();
+  }
 }
 
 type Word = z.output<typeof wordSchema>;
