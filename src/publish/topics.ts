@@ -7,6 +7,7 @@
 import { LogRefused } from "../log/faults.ts";
 import { KafkaTrouble, type KafkaWriter, type Message, type TopicState } from "../log/kafka/client.ts";
 import { connectKafka } from "../log/kafka/connect.ts";
+import { isForbidden } from "../log/kafka/rights.ts";
 import type { KafkaAddress, KafkaPlace } from "../log/kafka/settings.ts";
 import { insyncOf, requireTopic } from "../log/kafka/topic.ts";
 import { insist } from "../log/kafka/trouble.ts";
@@ -215,8 +216,8 @@ export function adviceOn(error: unknown): string {
   if (!(error instanceof KafkaTrouble)) return error instanceof Error ? error.message : String(error);
   const { code, message } = error;
   const why = `${message} (${code})`;
-  if (/AUTHORIZATION/.test(code)) {
-    const needed = "Describe, DescribeConfigs and Write on them, and Create on the cluster where they are missing";
+  if (isForbidden(error)) {
+    const needed = "Describe, DescribeConfigs and Write on them, and Create where they are missing";
     return `${why}. The user needs ${needed}; or put publishTopics = False into section [windrow]`;
   }
   if (code === "MESSAGE_TOO_LARGE") return `${why}. Give them max.message.bytes=${usualMessageBytes}`;

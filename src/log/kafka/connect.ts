@@ -22,6 +22,7 @@ import { fetchFrom } from "./fetch.ts";
 import { endsOf, leaderOf, leadersOf } from "./leaders.ts";
 import { messageOf } from "./message.ts";
 import { type Acknowledge, type Producing, produceTo } from "./produce.ts";
+import { sayingRights } from "./rights.ts";
 import type { KafkaSecurity, Sasl } from "./settings.ts";
 import { noToken, tokenOf } from "./token.ts";
 import { isAnswer, troubleOf } from "./trouble.ts";
@@ -211,7 +212,7 @@ export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter &
       await produceTo(broker, { topic, batches, requestMs: options.requestMs }, acknowledge);
     });
 
-  return {
+  return sayingRights(topic, {
     ...administration(options),
     leaders: () => {
       known.doubt();
@@ -242,7 +243,7 @@ export function connectKafka(options: KafkaOptions): KafkaClient & KafkaWriter &
     close() {
       for (const line of [known, ...asking.values(), ...polling.values()]) line.close();
     },
-  };
+  });
 }
 
 /** What is done once, at the opening: each call has connections of its own and leaves none. */

@@ -28,7 +28,7 @@ export async function requireWhole(place: KafkaPlace): Promise<void> {
   try {
     if ((await insist(() => client.describe(), giveUpMs)) === undefined) return;
   } catch (error) {
-    throw error instanceof KafkaTrouble ? refusalOf(error, topicOf(place), place.address.brokers) : error;
+    throw error instanceof KafkaTrouble ? refusalOf(error, topicOf(place), place.address.brokers, true) : error;
   } finally {
     client.close();
   }

@@ -74,6 +74,8 @@ export async function openOn(
     const numbers = Array.from({ length: topic.shards }, (_, shard) => shard);
     // The brokers may not have heard of a new topic yet.
     const ends = await insist(() => client.ends(numbers), giveUpMs);
+    // Who may ask for an end may not be allowed to read, and would wait for ever for what comes back.
+    await insist(() => client.read({ partition: 0, offset: ends.get(0)?.end ?? 0 }), giveUpMs);
     const writing = { client, maxBatchBytes: topic.maxBatchBytes, giveUpMs };
     const made = numbers.map((shard) => new KafkaShard(shard, ends.get(shard)?.end ?? 0, writing));
     const askMs = waits ? longestMs : giveUpMs;
@@ -81,7 +83,8 @@ export async function openOn(
     return new KafkaLog({ client, far, shards: made, topic: journal, readOnly, askMs, notice, halted });
   } catch (error) {
     client.close();
-    throw error instanceof KafkaTrouble ? refusalOf(error, journalOf(address.prefix), address.brokers) : error;
+    if (!(error instanceof KafkaTrouble)) throw error;
+    throw refusalOf(error, journalOf(address.prefix), address.brokers, readOnly);
   }
 }
 

@@ -13,11 +13,12 @@
  *   ever has two contents.
  * What Kafka acknowledged at an offset where something else is, is lost, and ends writing for good, as a halt does.
  */
-import { LogFault, type LogHalted } from "../faults.ts";
+import { LogFault, type LogHalted, LogRefused } from "../faults.ts";
 import type { Deliver } from "../log.ts";
 import { decode, type StoredRecord } from "../record.ts";
 import { rest } from "../rest.ts";
 import { type Fetched, type KafkaClient, KafkaTrouble } from "./client.ts";
+import { isForbidden } from "./rights.ts";
 import { messageOverhead } from "./topic.ts";
 
 /** What all shards of a log share. */
@@ -188,6 +189,10 @@ export class KafkaShard {
       } catch (error) {
         if (!(error instanceof KafkaTrouble)) throw error;
         this.#trouble = `${error.message} (${error.code})`;
+        // At the first attempt, with nothing else on its way, it is known that none of it was written.
+        const isKnown = pause === firstPauseMs && this.#sent.length === batch.length;
+        if (isForbidden(error) && isKnown)
+          throw new LogRefused("misconfigured", `shard ${this.shard}: Kafka takes no records: ${this.#trouble}`);
         if (!error.retriable) throw new LogFault("unknown", this.#unknown());
       }
       await rest(pause, this.#ended.signal);

@@ -5,10 +5,13 @@
 import { LogRefused } from "../faults.ts";
 import { rest } from "../rest.ts";
 import { KafkaTrouble } from "./client.ts";
+import { isForbidden } from "./rights.ts";
 
 /** The error that the library wrapped, perhaps more than once. */
 function rootOf(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));
+  // The answer to a wish for several things, of which we never have more than one.
+  if ("errors" in error && Array.isArray(error.errors) && error.errors.length > 0) return rootOf(error.errors[0]);
   return error.cause instanceof Error ? rootOf(error.cause) : error;
 }
 
@@ -27,11 +30,18 @@ export function troubleOf(error: unknown): KafkaTrouble {
   return new KafkaTrouble(code, root.message, retriable);
 }
 
-/** What an operator reads where a topic cannot be opened. */
-export function refusalOf({ code, message }: KafkaTrouble, topic: string, brokers: readonly string[]): LogRefused {
+/** What an operator reads where a topic cannot be opened; `readOnly` if it was only to be read. */
+export function refusalOf(
+  trouble: KafkaTrouble,
+  topic: string,
+  brokers: readonly string[],
+  readOnly = false,
+): LogRefused {
+  const { code, message } = trouble;
   const where = `${brokers.join(",")} (${code}: ${message})`;
-  if (/AUTHORIZATION/.test(code)) {
-    const needed = "Describe, DescribeConfigs, Read and Write, and Create on the cluster where the topic is missing";
+  if (isForbidden(trouble)) {
+    const all = "Describe, DescribeConfigs, Read and Write, and Create where the topic is missing";
+    const needed = readOnly ? "Describe, DescribeConfigs and Read" : all;
     return new LogRefused("misconfigured", `Kafka refuses ${topic} at ${where}. The user needs ${needed}`);
   }
   if (/SASL|CERT|SELF_SIGNED|TLS|SSL/i.test(`${code} ${message}`)) {
