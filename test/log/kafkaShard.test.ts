@@ -91,8 +91,29 @@ describe("an append to Kafka", () => {
 
   it("is not sent again when Kafka will never take it", async () => {
     topic.fates.push("refused");
-    await expect(settled(log.append(0, new Chain().next()))).rejects.toThrow(/TOPIC_AUTHORIZATION_FAILED/);
+    const said = {
+      name: "LogRefused",
+      message: expect.stringMatching(/takes no records: .*TOPIC_AUTHORIZATION_FAILED/),
+    };
+    await expect(settled(log.append(0, new Chain().next()))).rejects.toMatchObject(said);
     expect(topic.sent.length).toBe(1);
+  });
+
+  it.each<[string, Fate[], number]>([
+    ["an attempt before may have been taken", ["late", "refused"], 1],
+    ["another record is not read back yet", ["swallowed", "refused"], 2],
+  ])("is unknown when Kafka will never take it and %s", async (_what, fates, count) => {
+    topic.reading = false;
+    topic.fates.push(...fates);
+    const chain = new Chain();
+    const appends: Promise<unknown>[] = [];
+    for (let n = 1; n <= count; n += 1) {
+      appends.push(log.append(0, chain.next()).catch((error: unknown) => error));
+      await vi.waitFor(() => expect(topic.sent.length).toBe(n)); // each goes out alone
+    }
+    const unknown = { name: "LogFault", code: "unknown", message: expect.stringMatching(/may be in the log/) };
+    for (const outcome of await settled(Promise.all(appends))) expect(outcome).toMatchObject(unknown);
+    expect(topic.fates).toEqual([]);
   });
 
   it("is unknown when it was acknowledged and cannot be read", async () => {
