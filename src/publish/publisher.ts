@@ -38,6 +38,8 @@ const firstPauseMs = 500;
 const longestPauseMs = 30_000;
 /** How long the end of a daemon waits for the topics. */
 const finishMs = 5000;
+/** Before every step of a shard. */
+const beginning: Point = { seq: 0, index: 0, step: 0 };
 
 export class Publisher {
   readonly #publishing: Publishing;
@@ -116,6 +118,7 @@ export class Publisher {
     source.feed.start();
     // Those that are lost leave for good: what they get meanwhile is sent by others, or by the next stream.
     const led = new Set(this.#led());
+    await this.#beginAnew(led);
     const again = new AbortController();
     const look = setInterval(() => {
       if (this.#led().some((shard) => !led.has(shard))) again.abort();
@@ -139,6 +142,22 @@ export class Publisher {
   #led(): number[] {
     const { source, engine } = this.#publishing;
     return Array.from({ length: source.log.shards }, (_, shard) => shard).filter((shard) => engine.journal.owns(shard));
+  }
+
+  /**
+   * Topics that never had anything of a shard are not those that its note speaks of: the log was copied, or they were
+   * made anew. They get all of it. That is noted first, or the old note would count again when they have some.
+   */
+  async #beginAnew(led: ReadonlySet<number>): Promise<void> {
+    const { topics, engine, logger } = this.#publishing;
+    const known = [...led].filter((shard) => (this.#placeOf(shard)?.seq ?? 0) > 0);
+    if (known.length === 0) return;
+    const empty = await topics.empty(known);
+    if (empty.length === 0) return;
+    logger.info(`the public topics have nothing of shards ${empty.join(", ")}: every step of them is sent again`);
+    for (const shard of empty) this.#sent.delete(shard);
+    const noted = empty.filter((shard) => engine.world.published.has(shard));
+    await this.#noteAll(noted.map((shard) => [shard, beginning]));
   }
 
   /** Where to begin: the shards that are led where they stand in the topics, and those of others behind everything. */
@@ -190,11 +209,15 @@ export class Publisher {
     );
   }
 
-  async #note(): Promise<void> {
+  #note(): Promise<void> {
+    return this.#noteAll(this.#news());
+  }
+
+  async #noteAll(places: readonly (readonly [shard: number, point: Point])[]): Promise<void> {
     const { journal } = this.#publishing.engine;
     // Who has lost a shard notes nothing; any other failure of the log ends the engine, which says so itself.
     await Promise.allSettled(
-      this.#news().map(([shard, point]) =>
+      places.map(([shard, point]) =>
         journal.decide({ shard, cause: "published", events: [{ type: "instance.published", ...point }] }),
       ),
     );

@@ -23,6 +23,8 @@ export interface Topics {
    * @throws LogRefused, KafkaTrouble: see `adviceOn`
    */
   open(warn: (text: string) => void): Promise<void>;
+  /** Those of the shards that no topic ever had anything of: it forgets what they acknowledged. @throws KafkaTrouble */
+  empty(shards: readonly number[]): Promise<readonly number[]>;
   /**
    * Resolves when all are acknowledged. Events of a shard must come in order, and none may be sent meanwhile: their
    * first copies stay in order then. Where it fails, all must be sent again before any that come behind them; those
@@ -99,6 +101,14 @@ export function topicsOn(writerOf: (kind: PublicKind) => KafkaWriter, address: K
   return {
     async open(warn) {
       await Promise.all(publicKinds.map((kind) => open(kind, warn)));
+    },
+    async empty(shards) {
+      // Retention moves the start of a partition, and never takes its end back.
+      const ask = (kind: PublicKind) => insist(() => outlets[kind].writer.ends(shards), giveUpMs);
+      const ends = await Promise.all(publicKinds.map(ask));
+      const empty = shards.filter((shard) => ends.every((of) => of.get(shard)?.end === 0));
+      for (const { reached } of Object.values(outlets)) for (const shard of empty) reached.delete(shard);
+      return empty;
     },
     async send(events) {
       const missing = events.filter(isMissing);

@@ -9,6 +9,7 @@ import type { Log } from "../../src/log/log.ts";
 import { fold } from "../../src/projection.ts";
 import { Feed } from "../../src/publish/feed.ts";
 import type { PublicEvent } from "../../src/publish/messages.ts";
+import { placeOf } from "../../src/publish/position.ts";
 import { Publisher } from "../../src/publish/publisher.ts";
 import type { Topics } from "../../src/publish/topics.ts";
 import { World } from "../../src/world.ts";
@@ -29,6 +30,11 @@ export class Shelf implements Topics {
 
   async open(): Promise<void> {
     this.opened += 1;
+  }
+
+  async empty(shards: readonly number[]): Promise<readonly number[]> {
+    const has = new Set(this.events.map(({ id }) => placeOf(id).shard));
+    return shards.filter((shard) => !has.has(shard));
   }
 
   async send(events: readonly PublicEvent[]): Promise<void> {

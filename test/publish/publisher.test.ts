@@ -87,6 +87,53 @@ describe("a publisher", () => {
     expect(fourth).toBeGreaterThan(third ?? 0);
   });
 
+  it("sends everything to other topics than its notes speak of, also if it crashes in the middle", async () => {
+    const [store, old, made] = [memoryStore(4), new Shelf(), new Shelf()];
+    const first = await instanceOn(openMemoryLog(store), old);
+    first.publisher.start();
+    await configure(first);
+    await live(first, [1, 2, 3]);
+    await quiet(first);
+    await first.publisher.finish();
+    first.journal.detach();
+
+    const second = await instanceOn(openMemoryLog(store), made, { noteMs: 60_000 });
+    made.failAfter = 30;
+    second.publisher.start();
+    await vi.waitFor(() => expect(second.said).toHaveLength(2));
+    second.journal.detach();
+    await second.publisher.close();
+    expect(second.said).toEqual([
+      "the public topics have nothing of shards 1, 2: every step of them is sent again",
+      expect.stringMatching(/the broker went away$/),
+    ]);
+
+    made.failAfter = Number.POSITIVE_INFINITY;
+    const third = await instanceOn(openMemoryLog(store), made);
+    third.publisher.start();
+    await quiet(third);
+    await third.publisher.finish();
+    await judge(store, made);
+  });
+
+  it("sends everything again where topics are made anew while it runs", async () => {
+    const [store, shelf] = [memoryStore(4), new Shelf()];
+    const one = await instanceOn(openMemoryLog(store), shelf);
+    one.publisher.start();
+    await configure(one);
+    await live(one, [1, 2]);
+    await quiet(one);
+    shelf.failAfter = 0;
+    shelf.events.length = 0;
+    await one.decide(1, [fetched(3, { queue: "A" })]);
+    await vi.waitFor(() => expect(one.said).toHaveLength(1));
+    shelf.failAfter = Number.POSITIVE_INFINITY;
+    await vi.waitFor(() => expect(one.said).toContain("the public topics are written again"), { timeout: 5000 });
+    await quiet(one);
+    await one.publisher.finish();
+    await judge(store, shelf);
+  });
+
   it("sends again what failed where nothing more happens", async () => {
     const [store, shelf] = [memoryStore(4), new Shelf()];
     const one = await instanceOn(openMemoryLog(store), shelf);

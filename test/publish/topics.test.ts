@@ -11,6 +11,7 @@ import { ConfigResourceTypes, Kafka, logLevel } from "kafkajs";
 import { describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
+import { copyLog } from "../../src/log/copy.ts";
 import type { TopicState } from "../../src/log/kafka/client.ts";
 import { connectKafka } from "../../src/log/kafka/connect.ts";
 import { openKafkaLog } from "../../src/log/kafka/kafkaLog.ts";
@@ -106,6 +107,30 @@ describe.skipIf(needs !== "")(`public topics${needs}`, { timeout: 60_000 }, () =
     expect([one.said, two.said]).toEqual([[], []]);
     const made = await administer((admin) => admin.fetchTopicMetadata({ topics: [`${prefix}.workers`] }));
     expect(made.topics[0]?.partitions).toHaveLength(4);
+  });
+
+  it("have every step after the log was copied to another prefix, and after they were made anew", async () => {
+    const [from, to] = [freshAddress(broker), freshAddress(broker)];
+    const one = await publishing(from);
+    await configure(one);
+    await live(one, [1, 2, 3, 4]);
+    await quiet(one);
+    await one.publisher.finish();
+    await one.journal.resign();
+    const { steps } = await judgePublished(from);
+    const [source, target] = [await openKafkaLog(from, { readOnly: true }), await openLog(to)];
+    await copyLog(source, target);
+    await Promise.all([source.close(), target.close()]);
+
+    const names = Object.values(topics).map((name) => `${parseKafkaAddress(from).prefix}.${name}`);
+    await administer((admin) => admin.deleteTopics({ topics: names }));
+    for (const address of [from, to]) {
+      const again = await publishing(address);
+      await vi.waitFor(() => expect(again.said).toEqual([expect.stringMatching(/have nothing of shards 1, 2: /)]));
+      await again.publisher.finish();
+      await again.journal.resign();
+      expect(await judgePublished(address)).toEqual({ steps, copies: 0 });
+    }
   });
 
   it("have every step after publishers that ended at any moment", async () => {

@@ -68,7 +68,7 @@ export interface KafkaClient {
 }
 
 /** What writes to topics that are no log. */
-export interface KafkaWriter extends Pick<KafkaClient, "describe" | "create" | "brokers" | "close"> {
+export interface KafkaWriter extends Pick<KafkaClient, "describe" | "create" | "brokers" | "ends" | "close"> {
   /**
    * Writes messages, by partition, with acks -1, each broker's in one request. It ends when all of these have, and
    * tells of each partition that is acknowledged. A rejection says nothing about the others.
