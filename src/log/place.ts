@@ -89,7 +89,10 @@ export function requireNoPart(dir: string): void {
   const part = partOf(dir);
   if (!existsSync(part)) return;
   const why = `${part} is a copy that is under way or was cut off, so records may be missing`;
-  throw new LogRefused("missing", `there is no log in ${dir}: ${why}. Delete it (rm -r ${part}) and copy again.`);
+  throw new LogRefused(
+    "missing",
+    `there is no log in ${dir}: ${why}. If it was cut off, delete it (rm -r ${part}) and copy again.`,
+  );
 }
 
 /** Makes the names of new files in a directory durable. */

@@ -114,7 +114,7 @@ describe("windrow log copy", () => {
   it("that is cut off does not pass for a log: a directory", async () => {
     const [from, to] = [join(dir, "a"), join(dir, "b")];
     await cutOff(from, to);
-    const why = new RegExp(`no log in ${to}: ${to}\\.part is a copy .* cut off.*Delete it \\(rm -r ${to}\\.part\\)`);
+    const why = new RegExp(`no log in ${to}: ${to}\\.part is a copy .* cut off.*delete it \\(rm -r ${to}\\.part\\)`);
     await refused(why, ["verify", to], ["log", "copy", from, to]);
     await expect(async () => openSqliteLog(to)).rejects.toThrow(why);
     rmSync(`${to}.part`, { recursive: true });

@@ -34,7 +34,10 @@ export async function requireWhole(place: KafkaPlace): Promise<void> {
   }
   const why = `${journal} is a copy that is under way or was cut off, so records may be missing`;
   const command = deletes(place, `${journal},${topicOf(place)}`);
-  throw new LogRefused("foreign", `${why}: ${topicOf(place)} says so. Delete both and copy again: ${command}`);
+  throw new LogRefused(
+    "foreign",
+    `${why}: ${topicOf(place)} says so. If it was cut off, delete both and copy again: ${command}`,
+  );
 }
 
 /** Marks a log that is empty still. @throws LogRefused */
