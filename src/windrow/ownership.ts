@@ -88,19 +88,21 @@ export class Ownership {
     const late = now - this.#tickedAt - this.#patience.tick;
     this.#tickedAt = now;
     const wanted = this.#owning.placement.wanted();
+    const { journal } = this.#owning.engine;
     for (let shard = 0; shard < this.#owning.shards; shard += 1) {
-      if (this.#busy.has(shard)) continue;
       const isWanted = wanted.has(shard);
-      if (this.#owning.engine.journal.owns(shard)) this.#keepOne(shard, now, late, isWanted);
+      const owns = journal.owns(shard);
+      // Whatever is under way in it: another instance may have claimed it meanwhile.
+      if (owns && late > this.#patience.stall) {
+        journal.abandon(shard, `this process stood still for ${Math.round(late / 1000)} s`);
+      } else if (this.#busy.has(shard)) continue;
+      else if (owns) this.#keepOne(shard, now, isWanted);
       else if (isWanted && !this.#leaving) this.#seek(shard, now);
     }
   }
 
-  #keepOne(shard: number, now: number, late: number, wanted: boolean): void {
+  #keepOne(shard: number, now: number, wanted: boolean): void {
     const { engine } = this.#owning;
-    if (late > this.#patience.stall) {
-      return engine.journal.abandon(shard, `this process stood still for ${Math.round(late / 1000)} s`);
-    }
     const { seenAt, pending } = engine.journal.standing(shard);
     if (!wanted && !this.#leaving) this.#work(shard, "handed over", () => engine.leave(shard, this.#patience.handOver));
     else if (now - seenAt > this.#patience.heartbeat && pending === 0) {
