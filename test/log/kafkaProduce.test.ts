@@ -4,6 +4,7 @@
 import { expect, it } from "vitest";
 import type { Message } from "../../src/log/kafka/client.ts";
 import { connectKafka } from "../../src/log/kafka/connect.ts";
+import { produceTo } from "../../src/log/kafka/produce.ts";
 import { noSecurity, parseKafkaAddress } from "../../src/log/kafka/settings.ts";
 import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
 
@@ -45,4 +46,17 @@ it.skipIf(needs !== "")(`a broker takes what fits, and names its refusal of what
   } finally {
     writer.close();
   }
+});
+
+it("a request asks for the acknowledgement of all copies, and gives the broker less time than itself", async () => {
+  const sent: Buffer[] = [];
+  const send = async ({ request }: { request: unknown }) => {
+    sent.push((await (request as { encode(): Promise<{ buffer: Buffer }> }).encode()).buffer);
+    return undefined as never;
+  };
+  const producing = { topic: "t", batches: new Map([[0, [messageOf(1)]]]), requestMs: 5000 };
+  await produceTo({ connectionPool: { send } }, producing, () => undefined);
+  // No transaction (a string that is null), acks, time-out: a cluster of one broker takes any number for all copies.
+  const [bytes = Buffer.alloc(8)] = sent;
+  expect([bytes.readInt16BE(0), bytes.readInt16BE(2), bytes.readInt32BE(4)]).toEqual([-1, -1, 4000]);
 });
