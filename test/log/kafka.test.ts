@@ -22,7 +22,10 @@ if ("none" in answer) {
   suiteOn(answer);
   describe("a topic", () => topicCases(answer));
   describe("a log on Kafka", () => kafkaCases(answer));
-  describe("a log that others touched", () => foreignCases(answer));
+  describe("a log that others touched", () => {
+    foreignCases(answer);
+    unreadableCases(answer);
+  });
   describe("a way in", () => securityCases(answer.secure));
 }
 
@@ -93,6 +96,7 @@ function topicCases(broker: Broker): void {
     [{ "cleanup.policy": "compact", "retention.ms": "-1" }, /cleanup.policy is compact/],
     [{ "min.insync.replicas": "2" }, /min.insync.replicas is 2, so nothing could be written/],
     [{ "max.message.bytes": "1000", "retention.ms": "-1" }, /max.message.bytes is 1000/],
+    [{ "compression.type": "lz4", "retention.ms": "-1" }, /compression.type is lz4/],
     [{ "unclean.leader.election.enable": "true", "retention.ms": "-1" }, /unclean.leader.election.enable is true/],
   ];
   it.each(bad)("is refused with %j, by name", async (config, why) => {
@@ -185,6 +189,36 @@ function foreignCases(broker: Broker): void {
     const again = openLog(address).then((log) => journalOn(log));
     await expect(again).rejects.toThrow(LogHalted);
     await expect(again).rejects.toThrow(/offset 0, and Kafka's log begins at 1: acknowledged records are lost/);
+  });
+}
+
+function unreadableCases(broker: Broker): void {
+  it("halts a shard at a batch that it cannot read, and that shard alone", async () => {
+    const address = freshAddress(broker);
+    const halts: LogHalted[] = [];
+    const log = await openLog(address, { shards: 2, halted: (why) => halts.push(why) });
+    const { journal } = await journalOn(log);
+    const compress = (how: string) => {
+      const configEntries = Object.entries({ "compression.type": how, "retention.ms": "-1" });
+      const entries = configEntries.map(([name, value]) => ({ name, value }));
+      const resources = [{ type: 2, name: topicOf(address), configEntries: entries }];
+      return administer(broker, (admin) => admin.alterConfigs({ validateOnly: false, resources }));
+    };
+    await compress("lz4");
+    const producer = kafkaOf(broker).producer();
+    await producer.connect();
+    await producer.send({ topic: topicOf(address), messages: [{ partition: 1, value: "hello" }] });
+    await producer.disconnect();
+    await expect.poll(() => halts.length, { timeout: 10_000 }).toBe(1);
+    const why = /partition 1 of test-.*\.journal has a batch at offset 1 .*LZ4.*--add-config compression.type=producer/;
+    expect(halts[0]).toMatchObject({ shard: 1, message: expect.stringMatching(why) });
+    await compress("producer");
+    await journal.decide({ shard: 0, cause: "c", events: [noted(1)] });
+    await expect(journal.decide({ shard: 1, cause: "c", events: [noted(1)] })).rejects.toThrow(LogHalted);
+    const again = openLog(address).then((log) => journalOn(log));
+    await expect(again).rejects.toThrow(LogHalted);
+    await expect(again).rejects.toThrow(why);
+    expect(halts).toHaveLength(1);
   });
 }
 

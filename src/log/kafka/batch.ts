@@ -111,8 +111,8 @@ class Writer {
 }
 
 /**
- * Records from the offset on: a broker gives whole batches, so older ones may come first, and the last may be cut off.
- * Undefined where a batch is of another kind.
+ * Records from the offset on, up to a batch of another kind: a broker gives whole batches, so older ones may come
+ * first, and the last may be cut off. Undefined where the first is of another kind.
  */
 export function fetchedOfBatches(partition: number, bytes: Buffer, from: number): Fetched | undefined {
   const records: { offset: number; record: StoredRecord }[] = [];
@@ -122,7 +122,10 @@ export function fetchedOfBatches(partition: number, bytes: Buffer, from: number)
     const end = at + lengthEnd + bytes.readInt32BE(at + lengthAt);
     if (end > bytes.length) break;
     const attributes = bytes.readInt16BE(at + attributesAt);
-    if (bytes[at + magicAt] !== currentMagic || (attributes & compression) !== 0) return undefined;
+    if (bytes[at + magicAt] !== currentMagic || (attributes & compression) !== 0) {
+      if (next === from) return undefined;
+      break;
+    }
     const base = Number(bytes.readBigInt64BE(at));
     if ((attributes & control) === 0) {
       reader.at = at + recordsAt;

@@ -17,6 +17,8 @@ export interface Fetched {
   readonly records: readonly { readonly offset: number; readonly record: StoredRecord }[];
   /** Where to go on: behind the last record, or behind what was left out. */
   readonly next: number;
+  /** Why nothing can be read from the offset that was asked for on, now or later. */
+  readonly unreadable?: string;
 }
 
 /** Offsets of the oldest record that is kept, and of the next one to be written. */

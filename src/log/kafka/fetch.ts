@@ -48,7 +48,7 @@ export async function fetchFrom(broker: Broker, fetching: Fetching): Promise<rea
   });
   const from = new Map(positions.map(({ partition, offset }) => [partition, offset]));
   const portions = responses.flatMap((one) => one.partitions);
-  return Promise.all(portions.map((portion) => fetchedOfPortion(portion, from.get(portion.partition) ?? 0)));
+  return Promise.all(portions.map((portion) => fetchedOfPortion(topic, portion, from.get(portion.partition) ?? 0)));
 }
 
 /** A broker fills its answer in the order of the question, so another partition comes first each time. */
@@ -88,7 +88,16 @@ function portionOf(decoder: Decoder): Portion {
   return { partition, errorCode, sized: decoder.buffer.subarray(from, decoder.offset) };
 }
 
-async function fetchedOfPortion({ partition, sized }: Portion, from: number): Promise<Fetched> {
+async function fetchedOfPortion(topic: string, { partition, sized }: Portion, from: number): Promise<Fetched> {
   const read = fetchedOfBatches(partition, sized.subarray(4), from);
-  return read ?? fetchedOf(partition, await decodeMessages(new Decoder(sized)), from);
+  if (read !== undefined) return read;
+  try {
+    return fetchedOf(partition, await decodeMessages(new Decoder(sized)), from);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const batch = `partition ${partition} of ${topic} has a batch at offset ${from} that cannot be read (${why})`;
+    const command = `kafka-configs.sh --alter --topic ${topic} --add-config compression.type=producer`;
+    const advice = `If the topic compresses, end that (${command}), and restore it from a backup`;
+    return { partition, records: [], next: from, unreadable: `${batch}: somebody else wrote it. ${advice}` };
+  }
 }

@@ -39,10 +39,15 @@ async function follow({ client, shards, deliver, notice, halted }: Following, si
     if (pause > 0) notice("Kafka answers again");
     pause = 0;
   };
+  const halt = (shard: number, why: string): void => {
+    const halting = new LogHalted(shard, `shard ${shard} halts: ${why}`);
+    shards[shard]?.halt(halting);
+    halted(halting);
+  };
   while (!signal.aborted && shards.some((shard) => shard.halted === undefined)) {
     let trouble: unknown;
     try {
-      trouble = await pollAll(client, shards, { deliver, works, signal });
+      trouble = await pollAll(client, shards, { deliver, halt, works, signal });
     } catch (error) {
       trouble = error;
     }
@@ -58,6 +63,7 @@ async function follow({ client, shards, deliver, notice, halted }: Following, si
 
 interface Round {
   readonly deliver: Deliver;
+  readonly halt: (shard: number, why: string) => void;
   /** All leaders have answered. */
   readonly works: () => void;
   readonly signal: AbortSignal;
@@ -83,7 +89,10 @@ async function pollAll(client: KafkaClient, shards: readonly KafkaShard[], round
         const fetched = await client.poll(leader, positions, pollMs);
         const news = new Set(fetched.flatMap(({ partition, records }) => (records.length > 0 ? [partition] : [])));
         for (const shard of open) if (!news.has(shard.shard)) shard.heard();
-        for (const one of fetched) shards[one.partition]?.receive(one, round.deliver);
+        for (const one of fetched) {
+          shards[one.partition]?.receive(one, round.deliver);
+          if (one.unreadable !== undefined) round.halt(one.partition, one.unreadable);
+        }
         silent.delete(leader);
         if (silent.size === 0 && leaderless === undefined) round.works();
       } while (!over && !round.signal.aborted);

@@ -188,6 +188,7 @@ class KafkaLog implements Log {
   #fetch(by: Parts["far"], shard: number, offset: number) {
     return this.#insist(`reading shard ${shard} from offset ${offset}`, async () => {
       const fetched = await by.read({ partition: shard, offset });
+      if (fetched.unreadable !== undefined) throw new LogHalted(shard, `shard ${shard} halts: ${fetched.unreadable}`);
       if (fetched.next > offset) return fetched;
       throw new KafkaTrouble("EMPTY", "a fetch below the end of the log gave nothing", true);
     });

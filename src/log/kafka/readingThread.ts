@@ -41,8 +41,9 @@ export class ReadingThread implements Pick<KafkaClient, "read" | "close"> {
       const { code, message, retriable } = answer.trouble;
       throw new KafkaTrouble(code, message, retriable);
     }
-    const { records, offsets, next } = answer;
-    return { partition, records: unpack(records).map((record, i) => ({ offset: offsets[i] ?? 0, record })), next };
+    const { records, offsets, id: _, ...others } = answer;
+    const placed = unpack(records).map((record, i) => ({ offset: offsets[i] ?? 0, record }));
+    return { ...others, partition, records: placed };
   }
 
   /** Ends the thread, if there is one; what is under way fails. */

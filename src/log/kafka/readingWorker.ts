@@ -21,6 +21,7 @@ export type Answered = { readonly id: number } & (
       /** One a record. */
       readonly offsets: Float64Array<ArrayBuffer>;
       readonly next: number;
+      readonly unreadable?: string;
     }
   | { readonly trouble: { readonly code: string; readonly message: string; readonly retriable: boolean } }
 );
@@ -30,9 +31,9 @@ const client = connectKafka(options);
 
 async function answer({ id, position }: ToReadingWorker): Promise<Answered> {
   try {
-    const { records, next } = await client.read(position);
+    const { records, ...others } = await client.read(position);
     const offsets = Float64Array.from(records, ({ offset }) => offset);
-    return { id, records: packRead(records.map(({ record }) => record)), offsets, next };
+    return { id, records: packRead(records.map(({ record }) => record)), offsets, ...others };
   } catch (error) {
     if (!(error instanceof KafkaTrouble)) throw error;
     const { code, message, retriable } = error;
