@@ -4,7 +4,7 @@
  * log or a fold failed: the process has to end, reopen and verify.
  */
 import { hostname } from "node:os";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Logger } from "pino";
 import type { Call, Reply } from "./agents/agent.ts";
 import { ConfiguredPlugins } from "./calls.ts";
@@ -16,15 +16,14 @@ import { type Frozen, freeze } from "./frozen.ts";
 import { LogRefused } from "./log/faults.ts";
 import { isKafkaAddress, parseKafkaAddress } from "./log/kafka/settings.ts";
 import { openPlacedKafkaLog, type PlacedLog } from "./log/open.ts";
-import { besideKafka } from "./log/place.ts";
+import { besideKafka, vaultOf } from "./log/place.ts";
 import { fetchSnapshot, findSnapshot, type Snapshot, writeSnapshot } from "./log/snapshot.ts";
 import { openSqliteLog } from "./log/sqlite.ts";
-import type { Transition } from "./projection.ts";
 import type { Feed } from "./publish/feed.ts";
 import { liveSource } from "./publish/live.ts";
 import { type Publisher, publisherOf } from "./publish/publisher.ts";
 import type { Source } from "./publish/stream.ts";
-import { Vault } from "./vault.ts";
+import { VaultKeeper } from "./vaultKeeper.ts";
 import { foldVersion } from "./version.ts";
 import { type WebAddress, webAddressOf } from "./web/address.ts";
 import { type Answering, serveQueries } from "./web/queries.ts";
@@ -86,6 +85,16 @@ async function refuseTwice(dir: string): Promise<void> {
   throw new LogRefused("busy", `an instance runs with ${dir} already. Give this one another name with --instance`);
 }
 
+function vaultBeside(log: PlacedLog, { instance }: LoadedConfig, { configDir, logger }: DaemonOptions): VaultKeeper {
+  const { vaultDir } = instance.windrow;
+  const isShared = log.presence !== undefined;
+  return new VaultKeeper(
+    vaultDir === null ? vaultOf(log.dir, isShared) : resolve(configDir, vaultDir),
+    isShared,
+    logger,
+  );
+}
+
 async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOptions): Promise<Daemon> {
   const { configDir, logger } = options;
   const web = webAddressOf(options.web, loaded.instance.windrow);
@@ -94,8 +103,7 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
   const { snapshot, refused } = await findSnapshot(log.dir, log, version);
   for (const { file, why } of refused) logger.warn({ file }, `snapshot passed over: ${why}`);
   let config: Configuration = loaded;
-  const vault = new Vault(join(log.dir, "vault"));
-  for (const damaged of vault.damaged) logger.error(`secrets of a job cannot be read: ${damaged}`);
+  const keeper = vaultBeside(log, loaded, options);
   const plugins = new ConfiguredPlugins({
     now: Date.now,
     instance: () => config.instance,
@@ -107,7 +115,7 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
     communicator: () => communicatorSection(config.instance),
     listSource: () => listSourceSection(config.instance),
     configDir,
-    vault,
+    vault: keeper.vault,
     onReply: (call, reply, tookMs) => note(logger, call, reply, tookMs),
   });
   let records = 0;
@@ -125,7 +133,7 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
     ...(snapshot ? { snapshot: snapshot as Snapshot & { readonly state: Frozen } } : {}),
     watch: (transition) => {
       feed?.push(transition);
-      followVault(vault, transition)?.catch((error: unknown) => logger.error(leftBehind(error)));
+      keeper.watch(transition);
     },
     onLost: (shard, why) => logger.warn({ shard }, `given up: ${why.message}`),
     onRecord: () => {
@@ -133,7 +141,7 @@ async function startOn(log: PlacedLog, loaded: LoadedConfig, options: DaemonOpti
       if (records % config.instance.windrow.snapshotInterval === 0) daemon?.snapshotSoon();
     },
   });
-  vault.keepOnly((PandaID) => engine.world.jobs.has(PandaID));
+  keeper.begin(engine);
   const server = await answer(log, engine, version, logger, web);
   feed = server.events.feed;
   const publisher = publisherOf(log, loaded.instance.windrow, { source: server.events, engine, logger });
@@ -275,14 +283,6 @@ export class Daemon {
   }
 }
 
-/** Secrets are kept as long as their job is in the World. */
-function followVault(vault: Vault, { kind, id, step }: Transition): Promise<void> | undefined {
-  if (kind !== "job") return undefined;
-  if (step.type === "job.forgotten") return vault.remove(Number(id));
-  if (step.type === "job.fetched" || step.type === "job.refused") vault.settle(Number(id));
-  return undefined;
-}
-
 function announce({ warnings, errors }: LoadedConfig, logger: Logger): void {
   for (const warning of warnings) logger.warn(warning);
   for (const error of errors) logger.error(`${error}; this queue is not served`);
@@ -295,5 +295,4 @@ function note(logger: Logger, { method, queue, key }: Call, reply: Reply, tookMs
   else logger.warn({ ...about, kind: reply.kind }, reply.why);
 }
 
-const leftBehind = (error: unknown): string => `secrets of a job are left behind: ${reasonOf(error)}`;
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -2,7 +2,7 @@
  * Secrets of jobs, piece by piece: where they are kept, how they are taken out and put back, how they are found in what
  * plug-ins say.
  */
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { Concealer, marker, missingSecrets, putBack, takenOut } from "../src/calls/secrets.ts";
@@ -48,6 +48,24 @@ describe("the vault", () => {
     vault.keepOnly((PandaID) => PandaID === 8);
     expect(readdirSync(dir)).toEqual(["8.json"]);
     expect(vault.get(7)).toBeUndefined();
+  });
+
+  test("shared with other instances, gives what they put there, and takes nothing that may be theirs", async () => {
+    const dir = await tempDir();
+    const [a, b] = [new Vault(dir, true), new Vault(dir, true)];
+    await a.put(new Map([7, 8, 9].map((id) => [id, { secrets: `of ${id}` }])));
+    expect(b.get(7)).toEqual({ secrets: "of 7" });
+    // Of a job that b has not heard of yet, and a file that a is writing: what is old of both is nobody's.
+    for (const name of ["5.x.json.new", "6.x.json.new"]) writeFileSync(join(dir, name), "{");
+    const longAgo = new Date(Date.now() - 25 * 3_600_000);
+    for (const name of ["5.x.json.new", "9.json"]) utimesSync(join(dir, name), longAgo, longAgo);
+    new Vault(dir, true).keepOnly((PandaID) => PandaID === 7);
+    expect(readdirSync(dir).toSorted()).toEqual(["6.x.json.new", "7.json", "8.json"]);
+    // A job that left: whoever leads it removes the file, though it never read it; another only forgets it.
+    b.forget(7);
+    expect(b.get(7)).toEqual({ secrets: "of 7" });
+    await b.remove(8);
+    expect(readdirSync(dir).toSorted()).toEqual(["6.x.json.new", "7.json"]);
   });
 
   test("says which file is damaged, and nothing of what is in it", async () => {
@@ -112,8 +130,9 @@ describe("a job whose secrets are gone", () => {
 
   test.each(["triggerPreparation", "makeWorker", "feedJobs"])("is not given to %s", (method) => {
     expect(missingSecrets(method, args, vault)).toBe(
-      "the secrets of job 7 are not in the vault of this machine (the memory of the process); it is not started " +
-        "without them: bring the file back, or have the job killed",
+      "the secrets of job 7 are not in the vault (the memory of the process); it is not started " +
+        "without them: bring the file back, from another instance's machine too, or have the job killed. Instances " +
+        "on several machines need a vaultDir that they share",
     );
   });
 

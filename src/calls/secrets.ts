@@ -68,8 +68,9 @@ export function missingSecrets(method: string, args: Arguments, vault: Vault): s
   if (!starting.has(method)) return undefined;
   const [lost] = jobsOf(args).filter((job) => isMarked(job) && !vault.get(job.PandaID));
   return lost
-    ? `the secrets of job ${lost.PandaID} are not in the vault of this machine (${vault.placeOf(lost.PandaID)}); ` +
-        "it is not started without them: bring the file back, or have the job killed"
+    ? `the secrets of job ${lost.PandaID} are not in the vault (${vault.placeOf(lost.PandaID)}); it is not started ` +
+        "without them: bring the file back, from another instance's machine too, or have the job killed. Instances " +
+        "on several machines need a vaultDir that they share"
     : undefined;
 }
 

@@ -19,6 +19,7 @@ function copyCommand(): Command {
     .addHelpText(
       "after",
       "\nStop every daemon of the log before: what it writes later is not in the copy.\n" +
+        "Secrets of jobs are not in a log: copy the vault too (README, On Kafka).\n" +
         "A copy that was cut off does not open; the refusal says how to delete it, so that it can be made again.\n" +
         "WINDROW_KAFKA_CONFIG names a file of client properties for Kafka (security.protocol=..., as for kcat).\n" +
         "Exit code 0: copied and the same; 3: a log cannot be opened, or the target has records; 4: damaged.",

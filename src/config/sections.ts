@@ -227,6 +227,8 @@ const windrow = section({
   /** `kafka://HOST:PORT[,HOST:PORT]/PREFIX`, null: the embedded log; and the file of client properties for it. */
   kafka: name.nullable().default(null),
   kafkaConfig: name.nullable().default(null),
+  /** Secrets of jobs; on Kafka instances on several machines need one that they share. null: beside the log. */
+  vaultDir: name.nullable().default(null),
   /** Every step goes to the topics `<prefix>.jobs`, `.file-groups` and `.workers` too, where the log is on Kafka. */
   publishTopics: flag.default(true),
 });

@@ -14,7 +14,7 @@ import {
   statfsSync,
   writeFileSync,
 } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { LogRefused } from "./faults.ts";
 
 /** Files of an embedded log. */
@@ -27,6 +27,14 @@ export function filesOf(dir: string): { readonly db: string; readonly anchor: st
  */
 export function besideKafka(logDir: string, prefix: string, instance: string): string {
   return join(`${logDir}.kafka`, prefix, instance);
+}
+
+/**
+ * Where secrets of jobs are if the configuration does not say: beside the log of one instance alone; for all instances
+ * of a machine that share a log, one directory.
+ */
+export function vaultOf(dir: string, isShared: boolean): string {
+  return join(isShared ? dirname(dir) : dir, "vault");
 }
 
 /** Magic numbers of statfs(2) of file systems whose locks or syncs pass through a network or a user process. */

@@ -1,6 +1,6 @@
 /**
  * Two daemons on one log in Kafka, each a process: they share the shards, and when one is killed the other finishes
- * what both had begun. Nothing reaches the batch system twice.
+ * what both had begun, with the jobs' secrets. Nothing reaches the batch system twice.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -38,6 +38,8 @@ async function shareOn(broker: Broker): Promise<void> {
     Array.from({ length: 12 }, (_, i) => ({
       ...dictionary(first + i, { jobPars: `-c 'sleep 1; echo done > ${first + i}.out'` }),
       computingSite: `Q${i % 4}`,
+      // Whoever finishes what the killed one had fetched needs them.
+      secrets: '{"token": "of a job"}',
     }));
   const queues = Object.fromEntries([0, 1, 2, 3].map((i) => [`Q${i}`, { maxWorkers: 4 }]));
   writeSite(dir, { api: `${server.url}/api/v1`, harvesterID: "H", queues });
@@ -62,6 +64,8 @@ async function shareOn(broker: Broker): Promise<void> {
     const verification = await verifyLog(address, () => undefined);
     expect(verification).toMatchObject({ ok: true, jobs: 24, workers: 24, anomalies: 0, passedOver: [] });
     expect(verification.snapshot).toMatchObject({ equal: true });
+    const vault = join(placesOf(dir).config, "log.kafka", parseKafkaAddress(address).prefix, "vault");
+    expect(readdirSync(vault)).toHaveLength(24);
     expect(readdirSync(placesOf(dir).journal).filter((name) => name.startsWith("windrow"))).toHaveLength(24);
   } finally {
     a.process.kill("SIGKILL");

@@ -77,7 +77,7 @@ export const zones: readonly Zone[] = [
   { name: "web", paths: ["src/web/"], imports: [...running, "loop", "audit", "reading", "publish"] },
   {
     name: "daemon",
-    paths: ["src/daemon.ts"],
+    paths: ["src/daemon.ts", "src/vaultKeeper.ts"],
     imports: [...running, "loop", "audit", "reading", "publish", "web"],
   },
   { name: "demo", paths: ["src/demo/"], imports: everything },
