@@ -13,7 +13,6 @@ import { listSourceSection } from "./config/listSource.ts";
 import { type LoadedConfig, loadConfig } from "./config/load.ts";
 import type { Configuration } from "./configure.ts";
 import { type Frozen, freeze } from "./frozen.ts";
-import { LogRefused } from "./log/faults.ts";
 import { isKafkaAddress, parseKafkaAddress } from "./log/kafka/settings.ts";
 import { openPlacedKafkaLog, type PlacedLog } from "./log/open.ts";
 import { besideKafka, vaultOf } from "./log/place.ts";
@@ -27,7 +26,6 @@ import { VaultKeeper } from "./vaultKeeper.ts";
 import { foldVersion } from "./version.ts";
 import { type WebAddress, webAddressOf } from "./web/address.ts";
 import { type Answering, serveQueries } from "./web/queries.ts";
-import { isListening, socketOf } from "./web/socket.ts";
 import { shareShards } from "./windrow/sharing.ts";
 import { type Engine, openEngine } from "./windrow.ts";
 
@@ -71,18 +69,11 @@ async function openLogOf({ instance }: LoadedConfig, options: DaemonOptions): Pr
   if (isKafkaAddress(where)) {
     const { prefix } = parseKafkaAddress(where);
     const dir = besideKafka(resolve(options.configDir, logDir ?? "log"), prefix, options.instance ?? "main");
-    await refuseTwice(dir);
     const notice = (text: string): void => options.logger.warn(text);
     const properties = kafkaConfig === null ? undefined : resolve(options.configDir, kafkaConfig);
     return openPlacedKafkaLog(where, { dir, shards, trustTail, properties, notice });
   }
   return openSqliteLog(resolve(options.configDir, where), { shards, trustTail });
-}
-
-/** A directory beside a log on Kafka is one instance's; in SQLite the log's own lock sees to that. */
-async function refuseTwice(dir: string): Promise<void> {
-  if (!(await isListening(socketOf(dir)))) return;
-  throw new LogRefused("busy", `an instance runs with ${dir} already. Give this one another name with --instance`);
 }
 
 function vaultBeside(log: PlacedLog, { instance }: LoadedConfig, { configDir, logger }: DaemonOptions): VaultKeeper {

@@ -4,13 +4,14 @@
  * neither encryption nor a login.
  */
 
-import { mkdirSync } from "node:fs";
 import { keepAnchor } from "./anchoring.ts";
+import type { LogHalted } from "./faults.ts";
 import { requireWhole } from "./kafka/copying.ts";
 import { type KafkaLogOptions, openKafkaLog } from "./kafka/kafkaLog.ts";
 import { type KafkaPresence, openKafkaPresence } from "./kafka/presence.ts";
 import { isKafkaAddress, type KafkaPlace, noSecurity, parseKafkaAddress, readKafkaSecurity } from "./kafka/settings.ts";
 import { openKafkaSnapshots } from "./kafka/snapshots.ts";
+import { holdDirectory } from "./lock.ts";
 import type { Log } from "./log.ts";
 import { filesOf } from "./place.ts";
 import type { SharedSnapshots } from "./snapshot.ts";
@@ -72,14 +73,16 @@ export async function openPlacedKafkaLog(
   address: string,
   { dir, shards, trustTail, properties, notice }: Beside,
 ): Promise<PlacedLog> {
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const kafka = await kafkaPlace(address, properties);
-  const log = await openKafkaLog(address, { shards, security: kafka.security, notice });
-  const closing: (() => unknown)[] = [() => log.close()];
+  const held = holdDirectory(dir);
+  const closing: (() => unknown)[] = [() => held.close()];
   const close = async (): Promise<void> => {
     for (const end of closing.toReversed()) await end();
   };
   try {
+    const kafka = await kafkaPlace(address, properties);
+    const halted = (why: LogHalted): void => notice(why.message);
+    const log = await openKafkaLog(address, { shards, security: kafka.security, notice, halted });
+    closing.push(() => log.close());
     await requireWhole(kafka);
     const anchor = await keepAnchor(log, { path: filesOf(dir).anchor, trustTail, notice });
     closing.push(() => anchor.close());

@@ -2,7 +2,6 @@
  * Where the socket of a log's daemon is. It must give the same path to the daemon and to those who ask it.
  */
 import { createHash } from "node:crypto";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -15,16 +14,4 @@ export function socketOf(logDir: string): string {
   if (Buffer.byteLength(beside) <= maxBytes) return beside;
   const name = createHash("sha256").update(beside).digest("hex").slice(0, 16);
   return join(tmpdir(), `windrow-${name}.sock`);
-}
-
-/** Whether somebody answers there: a daemon that was killed leaves its socket behind. */
-export function isListening(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    const end = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once("connect", () => end(true)).once("error", () => end(false));
-  });
 }

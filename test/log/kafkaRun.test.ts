@@ -71,6 +71,7 @@ async function liveOn(broker: Broker): Promise<void> {
       await vi.waitFor(() => expect([stateOf(101), stateOf(102)]).toEqual(["finished", "finished"]), soon);
       expect(engine.world.anomalies).toEqual([]);
       expect(existsSync(join(logDir, "windrow.sock"))).toBe(true);
+      await expect(running(dir, undefined, async () => undefined)).rejects.toMatchObject({ code: "busy" });
     });
     const beside = besideKafka(join(placesOf(dir).config, "log"), parseKafkaAddress(address).prefix, "main");
     expect(readdirSync(beside).join(" ")).toMatch(/log\.anchor snapshot-\d+\.gz/);
