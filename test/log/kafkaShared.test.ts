@@ -34,8 +34,8 @@ async function shareOn(broker: Broker): Promise<void> {
   const address = freshAddress(broker);
   const server = await startPandaServer({ dir: join(dir, "server"), sentTimeoutMs: 20_000, adderDelayMs: 10 });
   const finished = () => server.view().jobs.filter((job) => job.jobStatus === "finished").length;
-  const jobsFrom = (first: number) =>
-    Array.from({ length: 12 }, (_, i) => ({
+  const jobsFrom = (first: number, length: number) =>
+    Array.from({ length }, (_, i) => ({
       ...dictionary(first + i, { jobPars: `-c 'sleep 1; echo done > ${first + i}.out'` }),
       computingSite: `Q${i % 4}`,
       // Whoever finishes what the killed one had fetched needs them.
@@ -46,14 +46,15 @@ async function shareOn(broker: Broker): Promise<void> {
   const a = startInstance(dir, address, "a");
   const b = startInstance(dir, address, "b");
   try {
-    server.addJobs(jobsFrom(101));
+    server.addJobs(jobsFrom(101, 12));
     await vi.waitFor(() => expect(finished(), a.said() + b.said()).toBe(12), { timeout: 60_000, interval: 200 });
     const led = /"shard":\d,"msg":"led"/g;
     expect([a.said().match(led)?.length, b.said().match(led)?.length]).toEqual([2, 2]);
-    server.addJobs(jobsFrom(201));
+    // More than have workers at once: when the first has finished, others are still to be begun.
+    server.addJobs(jobsFrom(201, 24));
     await vi.waitFor(() => expect(finished()).toBeGreaterThan(12), { timeout: 30_000, interval: 50 });
     b.process.kill("SIGKILL");
-    await vi.waitFor(() => expect(finished(), a.said()).toBe(24), { timeout: 100_000, interval: 200 });
+    await vi.waitFor(() => expect(finished(), a.said()).toBe(36), { timeout: 150_000, interval: 200 });
     expect(a.said().match(led)).toHaveLength(4);
     a.process.kill("SIGTERM");
     expect((await once(a.process, "exit"))[0]).toBe(0);
@@ -62,11 +63,11 @@ async function shareOn(broker: Broker): Promise<void> {
     snapshots.close();
     await judgePublished(address);
     const verification = await verifyLog(address, () => undefined);
-    expect(verification).toMatchObject({ ok: true, jobs: 24, workers: 24, anomalies: 0, passedOver: [] });
+    expect(verification).toMatchObject({ ok: true, jobs: 36, workers: 36, anomalies: 0, passedOver: [] });
     expect(verification.snapshot).toMatchObject({ equal: true });
     const vault = join(placesOf(dir).config, "log.kafka", parseKafkaAddress(address).prefix, "vault");
-    expect(readdirSync(vault)).toHaveLength(24);
-    expect(readdirSync(placesOf(dir).journal).filter((name) => name.startsWith("windrow"))).toHaveLength(24);
+    expect(readdirSync(vault)).toHaveLength(36);
+    expect(readdirSync(placesOf(dir).journal).filter((name) => name.startsWith("windrow"))).toHaveLength(36);
   } finally {
     a.process.kill("SIGKILL");
     b.process.kill("SIGKILL");
@@ -81,5 +82,5 @@ it.skipIf(needs !== "")(
   async () => {
     if (!("none" in answer)) await shareOn(answer);
   },
-  240_000,
+  300_000,
 );
