@@ -21,8 +21,16 @@ export interface Run {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts a program, with more variables if given; it ends with the test at the latest. */
-export function start(program: string, args: readonly string[], more: Readonly<Record<string, string>> = {}): Run {
+/**
+ * Starts a program, with more variables if given; it ends with the test at the latest. `onEnd`: that of the test, where
+ * others run at the same time.
+ */
+export function start(
+  program: string,
+  args: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+  onEnd: (end: () => Promise<void>) => void = onTestFinished,
+): Run {
   const child = spawn(program, args, { cwd: root, env: { ...env, ...more }, stdio: ["ignore", "pipe", "pipe"] });
   const lines: string[] = [];
   let errors = "";
@@ -40,7 +48,7 @@ export function start(program: string, args: readonly string[], more: Readonly<R
     wake();
     return (code ?? signal) as number | string;
   });
-  onTestFinished(async () => {
+  onEnd(async () => {
     child.kill("SIGKILL");
     await ended;
   });

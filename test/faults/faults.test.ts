@@ -5,8 +5,13 @@
  * is led, and no daemon has ended by itself. (An owner that is killed: ../log/kafkaShared.)
  * The first takes half a minute, the others some minutes: `npm run test:faults`.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { describe, expect, it, vi } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
+import { examples, preparePython, requirePrintedOnce } from "../publish/examples.ts";
+import { eventsOfLog } from "../publish/published.ts";
 import { onPlant, whyNoBroker } from "./plant.ts";
 
 const missing = await whyNoBroker();
@@ -30,6 +35,12 @@ it.skipIf(missing !== "")(
 const asked = process.env["WINDROW_FAULTS"] !== undefined;
 const skipped = asked ? missing : " (slow ones: npm run test:faults)";
 
+const python = mkdtempSync(join(tmpdir(), "windrow-python-"));
+afterAll(() => rmSync(python, { recursive: true }));
+const noPython = skipped === "" ? await preparePython(python) : "";
+const readers = noPython === "" ? examples : examples.slice(0, 1);
+const without = noPython === "" ? "" : ` (not read in Python: ${noPython})`;
+
 describe.skipIf(skipped !== "").concurrent(`${name}${skipped}`, { timeout: 400_000 }, () => {
   it("come back after a broker that was away for a minute, but for one that was told to stop meanwhile", () =>
     onPlant({}, async (plant) => {
@@ -50,7 +61,9 @@ describe.skipIf(skipped !== "").concurrent(`${name}${skipped}`, { timeout: 400_0
       await plant.conclude(150);
     }));
 
-  it("take over from an owner that stands still for 90 s in the middle of a submission, and submit nothing twice", () =>
+  const frozen =
+    "take over from an owner that stands still for 90 s in the middle of a submission, and submit nothing twice";
+  it(`${frozen}; the examples drop the late copies${without}`, ({ onTestFinished }) =>
     onPlant({ slow: true }, async (plant) => {
       plant.start("a");
       plant.start("b");
@@ -62,6 +75,8 @@ describe.skipIf(skipped !== "").concurrent(`${name}${skipped}`, { timeout: 400_0
       await by.freeze(90_000);
       await plant.conclude(150);
       await plant.requireFenced(call, keys);
+      const workers = (await eventsOfLog(plant.address)).filter(({ data }) => data.kind === "worker");
+      await requirePrintedOnce(plant.address, workers, { python, of: readers, onEnd: onTestFinished });
     }));
 
   it("hand shards over to instances of which one comes or goes every 2 s", () =>

@@ -2,11 +2,9 @@
  * The example consumers of the public topics as a user runs them: over topics with copies of every kind, and beside two
  * daemons of which one is killed. Each step is printed once, in order.
  */
-import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { Kafka, logLevel } from "kafkajs";
 import { afterAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { parseKafkaAddress } from "../../src/log/kafka/settings.ts";
@@ -15,28 +13,14 @@ import { eventSchemas, type PublicEvent } from "../../src/publish/messages.ts";
 import { placeOf } from "../../src/publish/position.ts";
 import { startPandaServer } from "../../src/simulation/pandaServer/server.ts";
 import { type Broker, freshAddress, theBroker } from "../broker/answer.ts";
-import { type Run, start, windrow, windrowDone } from "../cli/windrow.ts";
+import { type Run, windrow, windrowDone } from "../cli/windrow.ts";
 import { dictionary } from "../differences/site.ts";
 import { placesOf, writeSite } from "../panda/site.ts";
 import { tempDir } from "../plugins/fixtures.ts";
+import { bySubject, consume as consumeOn, type Example, examples, lineOf, preparePython } from "./examples.ts";
 import { allOf, write, writing } from "./writing.ts";
 
-const examples = [
-  ["examples/subscribeKafka.ts", process.execPath],
-  ["examples/subscribe_kafka.py", "python3"],
-] as const;
 const soon = { timeout: 60_000, interval: 100 };
-
-/** Why the consumer in Python cannot run: its library is fetched from PyPI into a directory of this run. */
-async function preparePython(dir: string): Promise<string> {
-  const install = ["-m", "pip", "install", "--quiet", "--no-deps", "--target", dir, "-r", "examples/requirements.txt"];
-  try {
-    await promisify(execFile)("python3", install, { cwd: join(import.meta.dirname, "../.."), timeout: 120_000 });
-    return "";
-  } catch (error) {
-    return `needs kafka-python: ${String(error).split("\n").slice(0, 2).join(" ")}`;
-  }
-}
 
 const answer = await theBroker();
 const needsBroker = "none" in answer ? `needs a broker: ${answer.none}` : "";
@@ -46,17 +30,8 @@ afterAll(() => rmSync(python, { recursive: true }));
 const needsPython = needsBroker || (await preparePython(python));
 const because = (needs: string): string => (needs === "" ? "" : ` (${needs})`);
 
-/** Starts a consumer from the beginning of the workers' topic. */
-function consume([file, program]: (typeof examples)[number], prefix: string, group: string): Run {
-  return start(program, [file, broker.brokers, prefix, "workers", group, "start"], { PYTHONPATH: python });
-}
-
-/** The line that an event is to them. */
-const lineOf = ({ id, subject, type, data: { before, after } }: PublicEvent): string =>
-  `${id} ${subject} ${type} ${before?.life ?? "nothing"} -> ${after.life}`;
-
-/** Lines by subject, in order. */
-const bySubject = (lines: readonly string[]) => Object.groupBy(lines, (line) => line.split(" ")[1] ?? "");
+const consume = (example: Example, prefix: string, group: string): Run =>
+  consumeOn(example, { brokers: broker.brokers, prefix, group, python });
 
 /** The workers' topic, and what puts messages there, each acknowledged before the next. */
 async function topicOf(prefix: string): Promise<(events: readonly PublicEvent[]) => Promise<void>> {
@@ -86,7 +61,7 @@ describe.each([
   [...examples[0], needsBroker],
   [...examples[1], needsPython],
 ] as const)("%s", (file, program, needs) => {
-  const example = [file, program] as (typeof examples)[number];
+  const example = [file, program] as Example;
   it.skipIf(needs !== "")(
     `prints each step once and in order, whatever is there twice; its group goes on where it stopped${because(needs)}`,
     async () => {
