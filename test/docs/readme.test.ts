@@ -35,9 +35,9 @@ const elsewhere: readonly (readonly [command: RegExp, file: string, names: strin
   [/^npm run -s conformance -- test\/data\/conformance$/, "test/conformance/corpus.test.ts", "../data/conformance"],
   // It wants the daemon of the line before it, on its usual port.
   [/^curl /, "test/web/events.test.ts", "/api/v1/events"],
-  [/^pip install -r examples\/requirements\.txt$/, "test/publish/examplesKafka.test.ts", "examples/requirements.txt"],
-  [/^node examples\/subscribeKafka\.ts broker1/, "test/publish/examplesKafka.test.ts", "examples/subscribeKafka.ts"],
-  [/^python3 examples\/subscribe_kafka\.py /, "test/publish/examplesKafka.test.ts", "examples/subscribe_kafka.py"],
+  [/^pip install -r examples\/requirements\.txt$/, "test/publish/examples.ts", "examples/requirements.txt"],
+  [/^node examples\/subscribeKafka\.ts broker1/, "test/publish/examples.ts", "examples/subscribeKafka.ts"],
+  [/^python3 examples\/subscribe_kafka\.py /, "test/publish/examples.ts", "examples/subscribe_kafka.py"],
   // They want a Docker engine and images: `npm run test:compose`.
   [/^docker compose up -d --wait$/, "test/compose/up.test.ts", '"up", "-d"'],
   [/^docker compose exec panda-server node examples\/compose\/handIn\.ts$/, "test/compose/up.test.ts", "handIn.ts"],
