@@ -22,6 +22,17 @@ async function judge(store: MemoryStore, { events }: Shelf): Promise<void> {
 const tipsOf = ({ shards }: MemoryStore): readonly number[] => shards.map((records) => records.length);
 const copiesIn = ({ events }: Shelf): number => events.length - new Set(events.map(({ id }) => id)).size;
 
+/** An instance that has published two lives. */
+async function published() {
+  const [store, shelf] = [memoryStore(4), new Shelf()];
+  const one = await instanceOn(openMemoryLog(store), shelf);
+  one.publisher.start();
+  await configure(one);
+  await live(one, [1, 2]);
+  await quiet(one);
+  return { store, shelf, one };
+}
+
 describe("a publisher", () => {
   it("sends every step once, and notes how far it came in the shards that had any", async () => {
     const [store, shelf] = [memoryStore(4), new Shelf()];
@@ -117,12 +128,7 @@ describe("a publisher", () => {
   });
 
   it("sends everything again where topics are made anew while it runs", async () => {
-    const [store, shelf] = [memoryStore(4), new Shelf()];
-    const one = await instanceOn(openMemoryLog(store), shelf);
-    one.publisher.start();
-    await configure(one);
-    await live(one, [1, 2]);
-    await quiet(one);
+    const { store, shelf, one } = await published();
     shelf.failAfter = 0;
     shelf.events.length = 0;
     await one.decide(1, [fetched(3, { queue: "A" })]);
@@ -135,12 +141,7 @@ describe("a publisher", () => {
   });
 
   it("sends again what failed where nothing more happens", async () => {
-    const [store, shelf] = [memoryStore(4), new Shelf()];
-    const one = await instanceOn(openMemoryLog(store), shelf);
-    one.publisher.start();
-    await configure(one);
-    await live(one, [1, 2]);
-    await quiet(one);
+    const { store, shelf, one } = await published();
     const send = vi.spyOn(shelf, "send");
     shelf.isMute = true;
     await one.decide(1, [fetched(3, { queue: "A" })]);
